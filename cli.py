@@ -1,0 +1,151 @@
+"""`holdfast`: run the parts of a deployment, or everything at once on one machine."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+import uvicorn
+from fastapi import FastAPI
+from pydantic import SecretStr
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.envconfig import ClientConfig
+
+import worker as workers
+from api.app import create_app
+from api.deps import Wiring
+from api.tokens import Tokens
+from db.migrate import upgrade
+from db.seed import seed_demo
+from db.session import Database
+from providers.stripe import NAME as STRIPE
+from providers.stripe import StripeWebhooks
+from settings import Settings
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
+
+# Longest request that a stopping API lets finish: the budget of a placing call, and some.
+_GRACE_SECONDS = 15
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to the newest schema."""
+    settings = Settings()
+    upgrade((settings.migration_database_url or settings.database_url).get_secret_value())
+
+
+@app.command()
+def seed(demo: Annotated[bool, typer.Option(help="Demo accounts, products and price tables.")] = False) -> None:
+    """Fill an empty deployment."""
+    settings = Settings()
+    if demo:
+        asyncio.run(_seed(settings, _required(settings.demo_password, "HOLDFAST_DEMO_PASSWORD")))
+
+
+@app.command()
+def worker(ready_file: Annotated[Path | None, typer.Option(help="Touched once the workers poll.")] = None) -> None:
+    """Run the workers: workflows, their database steps, and the calls to providers."""
+    settings = _logged(Settings())
+
+    def ready() -> None:
+        if ready_file is not None:
+            ready_file.touch()
+
+    async def until_stopped() -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        await workers.run(settings, stop, ready)
+
+    asyncio.run(until_stopped())
+
+
+@app.command()
+def api(host: str = "127.0.0.1", port: int = 8080) -> None:
+    """Run the HTTP API."""
+    settings = _logged(Settings())
+    uvicorn.run(
+        _application(settings),
+        host=host,
+        port=port,
+        access_log=False,
+        log_config=None,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+
+
+def main() -> None:
+    """Leave without the interpreter's own shutdown: the SDK's threads abort it (temporalio/sdk-python issue 300)."""
+    try:
+        app()
+    except SystemExit as stop:
+        status = stop.code if isinstance(stop.code, int) else 1 if stop.code else 0
+    else:
+        status = 0
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+async def _seed(settings: Settings, password: str) -> None:
+    database = Database(settings.database_url.get_secret_value(), pool_size=2)
+    try:
+        await seed_demo(database, password)
+    finally:
+        await database.close()
+
+
+def _application(settings: Settings) -> FastAPI:
+    webhooks = StripeWebhooks([secret.get_secret_value() for secret in settings.stripe_webhook_secrets])
+
+    async def connect() -> Client:
+        config = ClientConfig.load_client_connect_config()
+        return await Client.connect(**config, data_converter=pydantic_data_converter, lazy=True)
+
+    wiring = Wiring(
+        database=Database(settings.database_url.get_secret_value(), pool_size=settings.database_pool_size),
+        temporal=asyncio.run(connect()),
+        tokens=Tokens(_required(settings.jwt_secret, "HOLDFAST_JWT_SECRET"), settings.access_token_seconds),
+        webhooks={STRIPE: webhooks},
+        policy=settings.policy,
+        answer_budget_seconds=settings.answer_budget_seconds,
+        temporal_ui_url=settings.temporal_ui_url,
+    )
+    return create_app(wiring, max_body_bytes=settings.max_body_bytes)
+
+
+def _required(secret: SecretStr | None, name: str) -> str:
+    if secret is None:
+        typer.echo(f"{name} is not set", err=True)
+        raise typer.Exit(2)
+    return secret.get_secret_value()
+
+
+def _logged(settings: Settings) -> Settings:
+    """One JSON line an event on standard error; times in UTC."""
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    logging.basicConfig(
+        level=max(level, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s %(message)s"
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    return settings
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""Composition root of the workers: joins workflows, activities, database and providers, and runs them."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.envconfig import ClientConfig
+from temporalio.worker import PollerBehaviorAutoscaling, Worker
+
+from activities.attempts import AttemptActivities
+from activities.cancellation import CancellationActivities
+from activities.failures import DomainErrors
+from activities.fulfilment import FulfilmentActivities
+from activities.orders import OrderActivities
+from activities.payments import PaymentActivities
+from activities.refunds import RefundActivities
+from db.session import Database
+from domain.payments import PaymentGateway
+from providers.stripe import NAME as STRIPE
+from providers.stripe import StripeGateway
+from settings import Settings
+from workflows.names import ORDERS, provider_queue
+from workflows.order import OrderWorkflow
+from workflows.refund import RefundWorkflow
+
+WORKFLOWS = [OrderWorkflow, RefundWorkflow]
+
+# How many provider calls one worker process makes at once; they block, so each has a thread.
+PROVIDER_THREADS = 64
+# Above the longest provider call, so that a stopping worker lets every call be answered.
+GRACE = timedelta(seconds=25)
+# After a worker was killed its workflows wait this long for it before another takes them.
+STICKY_TIMEOUT = timedelta(seconds=3)
+
+
+async def connect() -> Client:
+    """A client by Temporal's own configuration (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TLS, profiles)."""
+    config = ClientConfig.load_client_connect_config()
+    return await Client.connect(**config, data_converter=pydantic_data_converter)
+
+
+def gateways(settings: Settings) -> Mapping[str, PaymentGateway]:
+    """The configured payment providers, by name."""
+    assert settings.stripe_api_key is not None, "HOLDFAST_STRIPE_API_KEY is not set"
+    return {
+        STRIPE: StripeGateway(
+            settings.stripe_api_key.get_secret_value(),
+            api_base=settings.stripe_api_base,
+            timeout=(settings.stripe_connect_timeout, settings.stripe_read_timeout),
+        )
+    }
+
+
+def orders_worker(client: Client, database: Database) -> Worker:
+    """Workflows and their database steps, which run as local activities beside them."""
+    orders, attempts, fulfilment = (
+        OrderActivities(database),
+        AttemptActivities(database),
+        FulfilmentActivities(database),
+    )
+    cancellation, refunds = CancellationActivities(database), RefundActivities(database)
+    return Worker(
+        client,
+        task_queue=ORDERS,
+        workflows=WORKFLOWS,
+        activities=[
+            orders.place,
+            orders.complete,
+            attempts.open,
+            attempts.record,
+            fulfilment.begin_shipment,
+            fulfilment.ship,
+            fulfilment.deliver,
+            cancellation.begin,
+            cancellation.record_void,
+            cancellation.finish,
+            refunds.record,
+        ],
+        interceptors=[DomainErrors()],
+        no_remote_activities=True,
+        workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
+        sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
+        graceful_shutdown_timeout=GRACE,
+    )
+
+
+def provider_worker(client: Client, providers: Mapping[str, PaymentGateway], name: str) -> Worker:
+    """Calls to one payment provider, on its own queue."""
+    payments = PaymentActivities(providers)
+    return Worker(
+        client,
+        task_queue=provider_queue(name),
+        activities=[
+            payments.authorize,
+            payments.capture,
+            payments.void,
+            payments.read,
+            payments.refund,
+            payments.read_refund,
+        ],
+        activity_executor=ThreadPoolExecutor(PROVIDER_THREADS, thread_name_prefix=name),
+        max_concurrent_activities=PROVIDER_THREADS,
+        interceptors=[DomainErrors()],
+        activity_task_poller_behavior=PollerBehaviorAutoscaling(),
+        graceful_shutdown_timeout=GRACE,
+    )
+
+
+async def run(settings: Settings, stop: asyncio.Event, on_ready: Callable[[], None]) -> None:
+    """Work until `stop` is set; `on_ready` is called once the workers poll."""
+    database = Database(settings.database_url.get_secret_value(), pool_size=settings.database_pool_size)
+    client, providers = await connect(), gateways(settings)
+    workers = [orders_worker(client, database), *(provider_worker(client, providers, name) for name in providers)]
+    try:
+        async with asyncio.TaskGroup() as group:
+            running = [group.create_task(worker.run()) for worker in workers]
+            on_ready()
+            await stop.wait()
+            await asyncio.gather(*(worker.shutdown() for worker in workers))
+            await asyncio.gather(*running)
+    finally:
+        await database.close()

@@ -1,0 +1,1 @@
+"""The only code that causes effects; one class per collaborator."""

@@ -1,0 +1,1 @@
+"""The HTTP surface: validates, makes one Temporal call or one database read, and answers."""

@@ -1,0 +1,1 @@
+"""The rules of orders and money: no I/O, no clock, no randomness."""

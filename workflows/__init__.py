@@ -1,0 +1,1 @@
+"""Deterministic orchestration that reads like the business."""

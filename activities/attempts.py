@@ -1,0 +1,166 @@
+"""Attempts to pay, in the database: opened before the provider is asked, recorded with its outcome."""
+
+from datetime import datetime
+from typing import assert_never
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from temporalio import activity
+
+from db import event_log, ledger, orders, payments
+from db.commands import Answering, answering, earlier_answer, keep_answer, state_of
+from db.session import Database
+from db.tables import Order, Payment, PaymentAttempt, PaymentOperation
+from domain.events import Event, EventType
+from domain.ids import OrderId, RequestId
+from domain.ledger import capture_entry
+from domain.orders import Command, OrderState, OrderStatus
+from domain.payments import (
+    ActionRequired,
+    AttemptStatus,
+    Authorized,
+    AuthorizeRequest,
+    Captured,
+    Declined,
+    OperationState,
+    PaymentOutcome,
+    Pending,
+    Unknown,
+    Voided,
+)
+from domain.values import Value
+
+
+class OpenAttempt(Value):
+    """Another method after a decline: `number` is the business attempt."""
+
+    order_id: OrderId
+    command: Command
+    number: int
+    at: datetime
+
+
+class RecordAttempt(Value):
+    """The provider's outcome of an attempt; with a request id it is also the answer to that command."""
+
+    request: AuthorizeRequest
+    number: int
+    outcome: PaymentOutcome
+    request_id: RequestId
+    correlation_id: str
+    at: datetime
+
+
+class AttemptActivities:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @activity.defn(name="attempts.open")
+    async def open(self, step: OpenAttempt) -> AuthorizeRequest:
+        """Write the next attempt before the provider is asked; repeated, it returns the same request."""
+        choice = step.command.payment
+        assert choice is not None, "the API sends a choice with every pay command"
+        async with self._database.transaction() as session:
+            payment = await payments.lock_of_order(session, step.order_id)
+            payment.capture = choice.capture
+            await payments.open_attempt(session, payment, step.number, choice, step.at)
+            await payments.restate(session, payment, step.at)
+            return payments.authorize_request(payment, choice, step.number)
+
+    @activity.defn(name="attempts.record")
+    async def record(self, step: RecordAttempt) -> OrderState:
+        """Write what the provider said; money that was authorized or captured confirms the order."""
+        command = Answering(request_id=step.request_id, order_id=step.request.order_id, name="pay", at=step.at)
+        async with answering(self._database, command) as session:
+            order = await orders.lock(session, step.request.order_id)
+            payment = await payments.lock(session, step.request.payment_id)
+            operation = await session.get_one(PaymentOperation, step.request.key)
+            attempt = await session.get_one(PaymentAttempt, (payment.id, step.number))
+            state, attempt.status = _states(step.outcome)
+            if payments.close(
+                operation, state, reference=step.outcome.reference, reason=_reason(step.outcome), at=step.at
+            ):
+                await _apply(session, step, order, payment, attempt)
+            earlier = await earlier_answer(session, step.request_id)
+            return state_of(earlier) if earlier else await keep_answer(session, command)
+
+
+def _states(outcome: PaymentOutcome) -> tuple[OperationState, AttemptStatus]:
+    match outcome:
+        case Authorized() | Captured():
+            return OperationState.SUCCEEDED, AttemptStatus.SUCCEEDED
+        case ActionRequired():
+            return OperationState.PENDING, AttemptStatus.REQUIRES_ACTION
+        case Pending():
+            return OperationState.PENDING, AttemptStatus.PROCESSING
+        case Declined():
+            return OperationState.FAILED, AttemptStatus.DECLINED
+        case Voided():
+            return OperationState.FAILED, AttemptStatus.CANCELLED
+        case Unknown():
+            return OperationState.UNKNOWN, AttemptStatus.UNKNOWN
+        case _:
+            assert_never(outcome)
+
+
+def _reason(outcome: PaymentOutcome) -> str | None:
+    match outcome:
+        case Declined():
+            return outcome.code
+        case Unknown():
+            return outcome.reason
+        case _:
+            return None
+
+
+_EVENTS = {
+    "authorized": EventType.PAYMENT_AUTHORIZED,
+    "captured": EventType.PAYMENT_CAPTURED,
+    "action_required": EventType.PAYMENT_REQUIRES_ACTION,
+    "pending": EventType.PAYMENT_PROCESSING,
+    "declined": EventType.PAYMENT_DECLINED,
+    "voided": EventType.PAYMENT_VOIDED,
+    "unknown": EventType.PAYMENT_UNKNOWN,
+}
+
+
+async def _apply(
+    session: AsyncSession, step: RecordAttempt, order: Order, payment: Payment, attempt: PaymentAttempt
+) -> None:
+    outcome, at = step.outcome, step.at
+    payment.reference = outcome.reference or payment.reference
+    event_log.append(
+        session,
+        Event(
+            type=_EVENTS[outcome.kind],
+            time=at,
+            subject=order.id,
+            data={
+                "payment_id": payment.id,
+                "attempt": step.number,
+                "amount": payment.amount,
+                "currency": payment.currency,
+                "code": _reason(outcome),
+            },
+            correlation_id=step.correlation_id,
+            causation_id=step.request_id,
+        ),
+    )
+    if isinstance(outcome, Declined):
+        attempt.decline_code, attempt.message = outcome.code, outcome.message
+    if isinstance(outcome, ActionRequired):
+        attempt.client_secret = outcome.client_secret
+    if isinstance(outcome, Authorized):
+        attempt.capture_before = outcome.capture_before
+    if isinstance(outcome, Captured):
+        entry = capture_entry(payment.provider, step.request.key, payment.currency, outcome.amount)
+        await ledger.post(session, entry, at)
+    if isinstance(outcome, Authorized | Captured):
+        orders.move(
+            session,
+            order,
+            OrderStatus.CONFIRMED,
+            EventType.ORDER_CONFIRMED,
+            correlation_id=step.correlation_id,
+            at=at,
+        )
+    await payments.restate(session, payment, at)

@@ -1,0 +1,179 @@
+"""Cancelling an order, in the database: what has to be undone is chosen from the facts, never remembered."""
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from temporalio import activity
+
+from db import event_log, orders, payments, stock
+from db.commands import Answering, earlier_answer, keep_answer, state_of
+from db.ids import new_id
+from db.session import Database
+from db.tables import Fulfilment, Order, Payment, PaymentOperation, Refund
+from domain.errors import ProviderMismatch
+from domain.events import Event, EventType
+from domain.fulfilment import FULFILMENT_MOVES, FulfilmentStatus
+from domain.ids import OrderId, RequestId
+from domain.orders import CancelReason, OrderState, OrderStatus
+from domain.payments import (
+    AttemptStatus,
+    MoveRequest,
+    OperationKind,
+    OperationState,
+    PaymentOutcome,
+    Sums,
+    Voided,
+)
+from domain.refunds import ApprovedRefund, RefundReason, RefundStatus
+from domain.values import Value
+
+
+class Cancellation(Value):
+    """Why and how an order ends early; `request_id` is set when a person waits for the answer."""
+
+    order_id: OrderId
+    reason: CancelReason
+    restock: bool
+    request_id: RequestId | None
+    correlation_id: str
+    at: datetime
+    end: OrderStatus = OrderStatus.CANCELLED
+
+
+class Reversal(Value):
+    """What has to be asked of the provider to give the money back: nothing, a void, or a refund."""
+
+    void: MoveRequest | None = None
+    refund: ApprovedRefund | None = None
+
+
+class RecordVoid(Value):
+    request: MoveRequest
+    outcome: PaymentOutcome
+    correlation_id: str
+    at: datetime
+
+
+class CancellationActivities:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @activity.defn(name="cancellation.begin")
+    async def begin(self, step: Cancellation) -> Reversal:
+        """Choose void or refund by what the payment's operations say, and write it down before it is asked for."""
+        async with self._database.transaction() as session:
+            order = await session.get(Order, step.order_id, with_for_update=True)
+            if order is None:
+                return Reversal()
+            payment = await payments.lock_of_order(session, step.order_id)
+            total = await payments.totals(session, payment.id)
+            if total.captured:
+                return Reversal(refund=await _approve_refund(session, step, order, payment, total))
+            if payment.reference is None or total.voided:
+                return Reversal()
+            operation = await payments.intend_next(session, payment, OperationKind.VOID, total.authorized, step.at)
+            return Reversal(void=payments.move_request(payment, operation))
+
+    @activity.defn(name="cancellation.record_void")
+    async def record_void(self, step: RecordVoid) -> None:
+        """Write down that the authorisation is released.
+
+        Raises ProviderMismatch when the provider says anything else: then a person has to look.
+        """
+        if not isinstance(step.outcome, Voided):
+            raise ProviderMismatch(field="status", theirs=step.outcome.kind, ours="voided")
+        async with self._database.transaction() as session:
+            payment = await payments.lock_of_order(session, step.request.order_id)
+            operation = await session.get_one(PaymentOperation, step.request.key)
+            reference = step.outcome.reference
+            if not payments.close(operation, OperationState.SUCCEEDED, reference=reference, reason=None, at=step.at):
+                return
+            attempt = await payments.last_attempt(session, payment.id)
+            attempt.status = AttemptStatus.CANCELLED
+            _log(session, EventType.PAYMENT_VOIDED, payment, step.request.amount, step.correlation_id, step.at)
+            await payments.restate(session, payment, step.at)
+
+    @activity.defn(name="cancellation.finish")
+    async def finish(self, step: Cancellation) -> OrderState:
+        """Give the stock back, or take it off the shelf, and close the order."""
+        async with self._database.transaction() as session:
+            if step.request_id is not None:
+                earlier = await earlier_answer(session, step.request_id)
+                if earlier is not None:
+                    return state_of(earlier)
+            order = await orders.lock(session, step.order_id)
+            payment = await payments.lock_of_order(session, step.order_id)
+            if order.status is not step.end:
+                await _close(session, step, order)
+                await payments.close_unpaid(session, payment, step.at)
+            if step.request_id is None:
+                return OrderState(order_id=order.id, status=order.status, payment_status=payment.status)
+            command = Answering(request_id=step.request_id, order_id=order.id, name="cancel", at=step.at)
+            return await keep_answer(session, command)
+
+
+async def _close(session: AsyncSession, step: Cancellation, order: Order) -> None:
+    order.cancel_reason = step.reason
+    if step.restock:
+        await stock.release(session, order.id)
+    else:
+        await stock.take(session, order.id, "cancelled without restock", step.at)
+    for row in await session.scalars(select(Fulfilment).where(Fulfilment.order_id == order.id)):
+        row.status = FULFILMENT_MOVES.check(row.status, FulfilmentStatus.CANCELLED)
+    event = EventType.ORDER_CANCELLED if step.end is OrderStatus.CANCELLED else EventType.ORDER_FAILED
+    orders.move(session, order, step.end, event, correlation_id=step.correlation_id, at=step.at)
+
+
+async def _approve_refund(
+    session: AsyncSession, step: Cancellation, order: Order, payment: Payment, total: Sums
+) -> ApprovedRefund | None:
+    known = await session.scalar(
+        select(Refund).where(Refund.order_id == order.id, Refund.reason == RefundReason.CANCELLED)
+    )
+    if known is None and total.refundable == 0:
+        return None
+    if known is None:
+        operation = await payments.intend_next(session, payment, OperationKind.REFUND, total.refundable, step.at)
+        known = Refund(
+            id=new_id("ref"),
+            order_id=order.id,
+            payment_id=payment.id,
+            operation_key=operation.key,
+            amount=operation.amount,
+            currency=payment.currency,
+            reason=RefundReason.CANCELLED,
+            status=RefundStatus.APPROVED,
+            created=step.at,
+            updated=step.at,
+        )
+        session.add(known)
+        _log(session, EventType.REFUND_APPROVED, payment, known.amount, step.correlation_id, step.at)
+    assert payment.reference is not None, "what was captured has a reference"
+    return ApprovedRefund(
+        refund_id=known.id,
+        order_id=order.id,
+        payment_id=payment.id,
+        customer_ref=order.buyer_id,
+        provider=payment.provider,
+        key=known.operation_key,
+        reference=payment.reference,
+        amount=known.amount,
+        currency=known.currency,
+        correlation_id=step.correlation_id,
+    )
+
+
+def _log(
+    session: AsyncSession, event: EventType, payment: Payment, amount: int, correlation_id: str, at: datetime
+) -> None:
+    event_log.append(
+        session,
+        Event(
+            type=event,
+            time=at,
+            subject=payment.order_id,
+            data={"payment_id": payment.id, "amount": amount, "currency": payment.currency},
+            correlation_id=correlation_id,
+        ),
+    )

@@ -1,0 +1,138 @@
+"""Placing and completing orders: the facts at both ends."""
+
+from collections import Counter
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from temporalio import activity
+
+from db import event_log, ledger, orders, payments, stock
+from db.commands import Answering, answering, claim_body, earlier_answer
+from db.pricing import price
+from db.session import Database
+from db.tables import Order, Payment
+from domain.errors import OrderAlreadyPlaced
+from domain.events import Event, EventType
+from domain.ledger import sale_entry
+from domain.orders import OrderState, OrderStatus, Placement
+from domain.payments import AuthorizeRequest
+from domain.pricing import check_expected
+from domain.values import Value
+
+# How much longer than the payment deadline a hold lives before the sweep may look at it.
+HOLD_BACKSTOP = timedelta(hours=1)
+
+
+class PlaceOrder(Value):
+    """`run_id` is the first run of the workflow: no other run may ever act on this order."""
+
+    placement: Placement
+    run_id: str
+    at: datetime
+
+
+class PlacedOrder(Value):
+    """What the workflow needs to go on."""
+
+    number: int
+    payment_deadline: datetime
+    first_attempt: AuthorizeRequest
+
+
+class CompleteOrder(Value):
+    order_id: str
+    correlation_id: str
+    at: datetime
+
+
+class OrderActivities:
+    """Orders in the database. Each method is one fact in one transaction, and reads what stands when repeated."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @activity.defn(name="orders.place")
+    async def place(self, step: PlaceOrder) -> PlacedOrder:
+        """Price the order, hold its stock, and write it with its payment and first attempt.
+
+        Raises OutOfStock, PriceChanged, ProductUnavailable, ShippingUnavailable, MixedCurrencies or TotalTooLarge
+        (each stored as the outcome of the request), and OrderAlreadyPlaced for any run but the first.
+        """
+        order = step.placement
+        command = Answering(request_id=order.request_id, order_id=order.order_id, name="place", at=step.at)
+        async with answering(self._database, command) as session:
+            known = await session.get(Order, order.order_id)
+            if known is not None:
+                return await self._read(session, known, step)
+            await earlier_answer(session, order.request_id)
+            return await self._write(session, step)
+
+    @activity.defn(name="orders.complete")
+    async def complete(self, step: CompleteOrder) -> OrderState:
+        """Close a delivered order and allocate its money to sellers, own sales, shipping and tax."""
+        async with self._database.transaction() as session:
+            order = await orders.lock(session, step.order_id)
+            payment = await payments.lock_of_order(session, step.order_id)
+            moved = orders.move(
+                session,
+                order,
+                OrderStatus.COMPLETED,
+                EventType.ORDER_COMPLETED,
+                correlation_id=step.correlation_id,
+                at=step.at,
+            )
+            if moved:
+                total = await payments.totals(session, payment.id)
+                sale = await orders.completed_sale(session, order, payment, total.captured)
+                await ledger.post(session, sale_entry(order.id, sale), step.at)
+            return OrderState(order_id=order.id, status=order.status, payment_status=payment.status)
+
+    async def _read(self, session: AsyncSession, order: Order, step: PlaceOrder) -> PlacedOrder:
+        if order.first_run_id != step.run_id:
+            raise OrderAlreadyPlaced(order_id=order.id)
+        payment = await session.scalar(select(Payment).where(Payment.order_id == order.id))
+        assert payment is not None, "an order is written with its payment"
+        return _placed(order, payment, step.placement)
+
+    async def _write(self, session: AsyncSession, step: PlaceOrder) -> PlacedOrder:
+        placement, at = step.placement, step.at
+        quoted = await price(
+            session, placement.items, placement.currency, placement.destination, placement.shipping_method, at.date()
+        )
+        check_expected(quoted, placement.expected_total)
+        deadline = at + timedelta(seconds=placement.policy.payment_deadline)
+        order, payment = await orders.write(session, placement, quoted, run_id=step.run_id, at=at, deadline=deadline)
+        orders.write_contact(session, placement, await claim_body(session, placement.request_id))
+        await payments.open_attempt(session, payment, 1, placement.payment, at)
+        wanted: Counter[str] = Counter()
+        for item in placement.items:
+            wanted[item.product_id] += item.quantity
+        await stock.hold(session, order.id, wanted, deadline + HOLD_BACKSTOP)
+        event_log.append(session, _placed_event(order, placement, at))
+        await session.flush()
+        return _placed(order, payment, placement)
+
+
+def _placed(order: Order, payment: Payment, placement: Placement) -> PlacedOrder:
+    return PlacedOrder(
+        number=order.number,
+        payment_deadline=order.payment_deadline,
+        first_attempt=payments.authorize_request(payment, placement.payment, 1),
+    )
+
+
+def _placed_event(order: Order, placement: Placement, at: datetime) -> Event:
+    return Event(
+        type=EventType.ORDER_PLACED,
+        time=at,
+        subject=order.id,
+        data={
+            "buyer_id": order.buyer_id,
+            "currency": order.currency,
+            "total": order.total,
+            "items": [item.model_dump() for item in placement.items],
+        },
+        correlation_id=placement.correlation_id,
+        causation_id=placement.request_id,
+    )

@@ -1,0 +1,49 @@
+"""Calls to payment providers: each is repeatable with its key, and answers with an outcome or not at all."""
+
+from collections.abc import Mapping
+
+from temporalio import activity
+
+from domain.payments import (
+    AuthorizeRequest,
+    MoveRequest,
+    PaymentGateway,
+    PaymentOutcome,
+    RefundOutcome,
+    RefundRequest,
+)
+
+
+class PaymentActivities:
+    """The providers, by name. Methods block in threads; Temporal retries ProviderUnreachable with the same request."""
+
+    def __init__(self, gateways: Mapping[str, PaymentGateway]) -> None:
+        self._gateways = gateways
+
+    @activity.defn(name="payments.authorize")
+    def authorize(self, request: AuthorizeRequest) -> PaymentOutcome:
+        """Hold the buyer's money, or take it, as the request's capture mode says."""
+        return self._gateways[request.provider].authorize(request)
+
+    @activity.defn(name="payments.capture")
+    def capture(self, request: MoveRequest) -> PaymentOutcome:
+        return self._gateways[request.provider].capture(request)
+
+    @activity.defn(name="payments.void")
+    def void(self, request: MoveRequest) -> PaymentOutcome:
+        """Release an authorisation, or end an attempt that never got one."""
+        return self._gateways[request.provider].void(request)
+
+    @activity.defn(name="payments.read")
+    def read(self, request: MoveRequest) -> PaymentOutcome:
+        """The provider's current word; changes nothing."""
+        return self._gateways[request.provider].read(request)
+
+    @activity.defn(name="payments.refund")
+    def refund(self, request: RefundRequest) -> RefundOutcome:
+        return self._gateways[request.provider].refund(request)
+
+    @activity.defn(name="payments.read_refund")
+    def read_refund(self, request: RefundRequest) -> RefundOutcome:
+        """The provider's current word on a refund; changes nothing."""
+        return self._gateways[request.provider].read_refund(request)

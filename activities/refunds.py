@@ -1,0 +1,69 @@
+"""Refunds in the database: what the provider said about money on its way back."""
+
+from datetime import datetime
+from typing import assert_never
+
+from temporalio import activity
+
+from db import event_log, ledger, orders, payments
+from db.session import Database
+from db.tables import PaymentOperation, Refund
+from domain.events import Event, EventType
+from domain.ledger import refund_entry
+from domain.payments import OperationState, Refunded, RefundFailed, RefundOutcome, RefundPending
+from domain.refunds import REFUND_MOVES, ApprovedRefund, RefundStatus
+from domain.values import Value
+
+
+class RecordRefund(Value):
+    refund: ApprovedRefund
+    outcome: RefundOutcome
+    at: datetime
+
+
+class RefundActivities:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @activity.defn(name="refunds.record")
+    async def record(self, step: RecordRefund) -> RefundStatus:
+        """Write the provider's outcome of a refund, with its ledger entry when the money has left."""
+        approved, outcome, at = step.refund, step.outcome, step.at
+        async with self._database.transaction() as session:
+            order = await orders.lock(session, approved.order_id)
+            payment = await payments.lock(session, approved.payment_id)
+            refund = await session.get_one(Refund, approved.refund_id)
+            operation = await session.get_one(PaymentOperation, approved.key)
+            state, status, event = _moves(outcome)
+            reason = outcome.reason if isinstance(outcome, RefundFailed) else None
+            if not payments.close(operation, state, reference=outcome.reference, reason=reason, at=at):
+                return refund.status
+            refund.status = REFUND_MOVES.check(refund.status, status)
+            refund.failure_reason, refund.updated, order.updated = reason, at, at
+            if isinstance(outcome, Refunded):
+                entry = refund_entry(payment.provider, operation.key, refund.currency, outcome.amount)
+                await ledger.post(session, entry, at)
+            event_log.append(
+                session,
+                Event(
+                    type=event,
+                    time=at,
+                    subject=order.id,
+                    data={"refund_id": refund.id, "amount": refund.amount, "currency": refund.currency, "code": reason},
+                    correlation_id=approved.correlation_id,
+                ),
+            )
+            await payments.restate(session, payment, at)
+            return refund.status
+
+
+def _moves(outcome: RefundOutcome) -> tuple[OperationState, RefundStatus, EventType]:
+    match outcome:
+        case Refunded():
+            return OperationState.SUCCEEDED, RefundStatus.COMPLETED, EventType.REFUND_COMPLETED
+        case RefundPending():
+            return OperationState.PENDING, RefundStatus.PROCESSING, EventType.REFUND_PROCESSING
+        case RefundFailed():
+            return OperationState.FAILED, RefundStatus.FAILED, EventType.REFUND_FAILED
+        case _:
+            assert_never(outcome)

@@ -1,0 +1,24 @@
+"""The application factory."""
+
+from fastapi import FastAPI
+
+from api import problems
+from api.deps import Wiring
+from api.middleware import RequestFrame
+from api.routes import auth, health, orders, payments, products, webhooks
+
+DESCRIPTION = """
+Durable order processing. Amounts are integers in minor units of ISO 4217 currencies. Calls that move money or stock
+take an `Idempotency-Key`: a repeat with the same body gets the first answer. Errors are `application/problem+json`.
+"""
+
+
+def create_app(wiring: Wiring, *, max_body_bytes: int = 1_000_000) -> FastAPI:
+    """The HTTP surface over one wiring."""
+    app = FastAPI(title="Holdfast", version="1", description=DESCRIPTION, redoc_url=None)
+    app.state.wiring = wiring
+    app.add_middleware(RequestFrame, max_body_bytes=max_body_bytes)
+    problems.install(app)
+    for resource in (auth, products, orders, payments, webhooks, health):
+        app.include_router(resource.router)
+    return app

@@ -1,0 +1,85 @@
+"""What routes are given: the wiring of this process, and who is calling."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from temporalio.client import Client
+
+from api.tokens import Tokens
+from db.session import Database
+from domain.errors import RoleNotAllowed, TokenMissing
+from domain.orders import Policy, Role
+from domain.payments import WebhookVerifier
+from domain.values import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """Everything the API works with; joined by the composition root (cli.py)."""
+
+    database: Database
+    temporal: Client
+    tokens: Tokens
+    webhooks: Mapping[str, WebhookVerifier]
+    policy: Policy
+    answer_budget_seconds: float
+    temporal_ui_url: str | None
+
+
+class Principal(Value):
+    """Who is calling, by the access token."""
+
+    account_id: str
+    role: Role
+
+
+def wiring(request: Request) -> Wiring:
+    held: Wiring = request.app.state.wiring
+    return held
+
+
+Wired = Annotated[Wiring, Depends(wiring)]
+
+_bearer = HTTPBearer(auto_error=False, description="The access token of POST /v1/auth/login.")
+
+
+def principal(wired: Wired, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> Principal:
+    """Raises TokenMissing or TokenInvalid."""
+    if credentials is None:
+        raise TokenMissing
+    claims = wired.tokens.read(credentials.credentials)
+    return Principal(account_id=claims.sub, role=claims.role)
+
+
+SignedIn = Annotated[Principal, Depends(principal)]
+
+
+def only(*roles: Role) -> Callable[[Principal], Principal]:
+    """A dependency that lets these roles pass. Raises RoleNotAllowed."""
+
+    def allowed(caller: SignedIn) -> Principal:
+        if caller.role not in roles:
+            raise RoleNotAllowed(role=caller.role)
+        return caller
+
+    return allowed
+
+
+Buyer = Annotated[Principal, Depends(only(Role.BUYER))]
+Staff = Annotated[Principal, Depends(only(Role.SELLER, Role.ADMIN))]
+
+
+def now() -> datetime:
+    """The time of the request."""
+    return datetime.now(UTC)
+
+
+def correlation_id(request: Request) -> str:
+    return str(request.scope["state"]["request_id"])
+
+
+CorrelationId = Annotated[str, Depends(correlation_id)]

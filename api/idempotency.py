@@ -1,0 +1,176 @@
+"""Idempotency-Key: claimed before Temporal is called; final answers are replayed byte for byte."""
+
+import hashlib
+import json
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Generic, TypeVar
+
+from fastapi import Depends, Header, Response
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api import problems
+from api.deps import CorrelationId, Principal, Wired, Wiring, now
+from db.ids import new_id
+from db.tables import Request
+from domain.errors import (
+    HoldfastError,
+    IdempotencyKeyMalformed,
+    IdempotencyKeyRequired,
+    IdempotencyKeyReused,
+)
+
+_KEY = re.compile(r"^[\x21-\x7e]{1,255}$")
+_JSON = "application/json"
+_ACCEPTED = 202
+
+
+def idempotency_key(
+    key: Annotated[
+        str | None,
+        Header(alias="Idempotency-Key", description="Required: 1 to 255 printable ASCII characters, kept 30 days."),
+    ] = None,
+) -> str:
+    """Raises IdempotencyKeyRequired or IdempotencyKeyMalformed."""
+    if key is None:
+        raise IdempotencyKeyRequired
+    if not _KEY.match(key):
+        raise IdempotencyKeyMalformed
+    return key
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A claimed key: `request_id` is the update id, `resource_id` what the call creates or changes."""
+
+    request_id: str
+    resource_id: str
+    created: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a call ends in; 202 is not final and never stored."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str]
+
+    @property
+    def final(self) -> bool:
+        return self.status != _ACCEPTED
+
+
+Prepared = TypeVar("Prepared")
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[Prepared]):
+    """One idempotent call: `route` names it with its path parameters, `resource_id` is for a fresh claim.
+
+    `recall` answers a repeat from the stored outcome, if there is one. `prepare` reads what `act` needs, in the claim's
+    transaction: what it refuses for a fresh key leaves no claim behind. `act` makes the one Temporal call.
+    """
+
+    caller: Principal
+    route: str
+    body: dict[str, Any]
+    resource_id: str
+    recall: Callable[[AsyncSession, Claim], Awaitable[Answer | None]]
+    prepare: Callable[[AsyncSession], Awaitable[Prepared]]
+    act: Callable[[Claim, Prepared], Awaitable[Answer]]
+
+    @property
+    def fingerprint(self) -> bytes:
+        return hashlib.sha256(json.dumps([self.route, self.body], sort_keys=True).encode()).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Idempotency:
+    """The Idempotency-Key of one request, and what to answer it with."""
+
+    wired: Wiring
+    key: str
+    correlation_id: str
+
+    async def once(self, call: Call[Prepared]) -> Response:
+        """Claim the key, act, store a final answer; a repeat gets the first answer.
+
+        Raises IdempotencyKeyReused for the same key with another body.
+        """
+        async with self.wired.database.transaction() as session:
+            row, fresh = await self._claim(session, call)
+            if row.fingerprint != call.fingerprint:
+                raise IdempotencyKeyReused
+            if row.status is not None and row.response is not None:
+                return _replayed(row.status, row.response)
+            claim = Claim(request_id=row.id, resource_id=row.resource_id, created=row.created)
+            if fresh:
+                prepared = await call.prepare(session)
+        try:
+            if not fresh:
+                async with self.wired.database.transaction() as session:
+                    recalled = await call.recall(session, claim)
+                    if recalled is not None:
+                        return await self._final(claim, recalled)
+                    prepared = await call.prepare(session)
+            return await self._final(claim, await call.act(claim, prepared))
+        except HoldfastError as refusal:
+            if refusal.retryable or refusal.status >= 500:  # noqa: PLR2004 - HTTP's own boundary
+                raise
+            body = problems.body_of(refusal, self.correlation_id)
+            await self._store(claim, refusal.status, body)
+            return Response(body, refusal.status, media_type=problems.MEDIA_TYPE)
+
+    async def _final(self, claim: Claim, answer: Answer) -> Response:
+        if answer.final:
+            await self._store(claim, answer.status, answer.body)
+        return Response(answer.body, answer.status, answer.headers, media_type=_JSON)
+
+    async def _claim(self, session: AsyncSession, call: Call[Any]) -> tuple[Request, bool]:
+        identity = new_id("req")
+        await session.execute(
+            insert(Request)
+            .values(
+                id=identity,
+                account_id=call.caller.account_id,
+                route=call.route,
+                key=self.key,
+                fingerprint=call.fingerprint,
+                resource_id=call.resource_id,
+                body=call.body,
+                created=now(),
+            )
+            .on_conflict_do_nothing()
+        )
+        row = await session.scalar(
+            select(Request).where(
+                Request.account_id == call.caller.account_id, Request.route == call.route, Request.key == self.key
+            )
+        )
+        assert row is not None, "the claim was inserted, or stood there"
+        return row, row.id == identity
+
+    async def _store(self, claim: Claim, status: int, body: bytes) -> None:
+        async with self.wired.database.transaction() as session:
+            await session.execute(
+                update(Request)
+                .where(Request.id == claim.request_id, Request.status.is_(None))
+                .values(status=status, response=body)
+            )
+
+
+def _replayed(status: int, body: bytes) -> Response:
+    media_type = _JSON if status < 400 else problems.MEDIA_TYPE  # noqa: PLR2004 - HTTP's own boundary
+    return Response(body, status, {"Idempotency-Replayed": "true"}, media_type=media_type)
+
+
+def _idempotency(wired: Wired, key: Annotated[str, Depends(idempotency_key)], request_id: CorrelationId) -> Idempotency:
+    return Idempotency(wired=wired, key=key, correlation_id=request_id)
+
+
+Once = Annotated[Idempotency, Depends(_idempotency)]

@@ -1,0 +1,98 @@
+"""What every request passes: a request id in and out, a limit on the body, one access line in the log."""
+
+import re
+import time
+from typing import Any
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.problems import MEDIA_TYPE, body_of, unexpected
+from db.ids import new_id
+from domain.errors import BodyTooLarge
+
+_REQUEST_ID = re.compile(rb"^[A-Za-z0-9._-]{1,128}$")
+
+log = structlog.get_logger()
+
+
+class _BodyTooLong(Exception):
+    """The body passed the limit while it was read."""
+
+
+class RequestFrame:
+    """The X-Request-Id of the caller, or one of our own, becomes the correlation id of events and workflows."""
+
+    def __init__(self, app: ASGIApp, *, max_body_bytes: int) -> None:
+        self.app = app
+        self.limit = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        given = headers.get(b"x-request-id", b"")
+        request_id = given.decode() if _REQUEST_ID.match(given) else new_id("req")
+        scope.setdefault("state", {})["request_id"] = request_id
+        answer = _Answer(send, request_id)
+        started = time.perf_counter()
+        try:
+            await self._run(scope, receive, answer, headers)
+        finally:
+            route = scope.get("route")
+            log.info(
+                "request",
+                method=scope["method"],
+                route=getattr(route, "path", None),
+                status=answer.status,
+                ms=round((time.perf_counter() - started) * 1000, 1),
+                request_id=request_id,
+            )
+
+    async def _run(self, scope: Scope, receive: Receive, answer: "_Answer", headers: dict[bytes, bytes]) -> None:
+        declared = headers.get(b"content-length", b"0")
+        if declared.isdigit() and int(declared) > self.limit:
+            await self._refuse(answer)
+            return
+        read = 0
+
+        async def limited() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > self.limit:
+                raise _BodyTooLong
+            return message
+
+        try:
+            await self.app(scope, limited, answer)
+        except _BodyTooLong:
+            await self._refuse(answer)
+        except Exception as error:  # noqa: BLE001 - the last frame: nothing above may print what a person sent
+            body = unexpected(error, answer.request_id)
+            if answer.status is None:
+                await answer.problem(500, body)
+
+    async def _refuse(self, answer: "_Answer") -> None:
+        await answer.problem(BodyTooLarge.status, body_of(BodyTooLarge(limit=self.limit), answer.request_id))
+
+
+class _Answer:
+    """Adds the request id to the answer and remembers its status."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self.send = send
+        self.request_id = request_id
+        self.status: int | None = None
+
+    async def problem(self, status: int, body: bytes) -> None:
+        headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
+        await self({"type": "http.response.start", "status": status, "headers": headers})
+        await self({"type": "http.response.body", "body": body})
+
+    async def __call__(self, message: Any) -> None:  # noqa: ANN401 - ASGI's own type
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message.get("headers", []), (b"x-request-id", self.request_id.encode())]
+        await self.send(message)

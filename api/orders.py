@@ -1,0 +1,117 @@
+"""An order on its way out: from the database, from its claim, or from a command's outcome, and to whom."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import AwareDatetime
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.deps import Principal, Wiring
+from api.idempotency import Answer, Claim
+from db.commands import earlier_answer
+from db.queries import order_view, order_views
+from db.tables import Request
+from domain.errors import HoldfastError, OrderBusy, OrderClosed, ResourceNotFound
+from domain.ids import AccountId, OrderId
+from domain.orders import NextAction, OrderStatus, OrderView, Role, WorkflowLink
+from domain.payments import PaymentStatus
+from domain.values import Value
+from workflows.names import order_workflow_id
+
+PLACE_ROUTE = "POST /v1/orders"
+
+
+class AcceptedOrder(Value):
+    """An order that was accepted and is not recorded yet; only its buyer can see it."""
+
+    id: OrderId
+    object: Literal["order"] = "order"
+    created: AwareDatetime
+    buyer_id: AccountId
+    status: OrderStatus = OrderStatus.PENDING
+    payment_status: PaymentStatus = PaymentStatus.PENDING
+    next_action: NextAction | None = None
+    workflow: WorkflowLink | None = None
+
+
+def shown(wired: Wiring, caller: Principal, view: OrderView) -> OrderView:
+    """The order with its workflow link, cut down to what the caller may see."""
+    cut = view.for_seller(caller.account_id) if caller.role is Role.SELLER else view
+    return cut.model_copy(update={"workflow": _link(wired, view.id)})
+
+
+async def found(session: AsyncSession, caller: Principal, order_id: str) -> OrderView | AcceptedOrder:
+    """The caller's order, or the claim of one that is on its way. Raises ResourceNotFound, also for another's."""
+    view = await order_view(session, order_id)
+    if view is not None and _may_see(caller, view):
+        return view
+    if view is None and caller.role is Role.BUYER:
+        claim = await session.scalar(
+            select(Request).where(
+                Request.resource_id == order_id,
+                Request.route == PLACE_ROUTE,
+                Request.account_id == caller.account_id,
+                Request.status.is_(None),
+            )
+        )
+        if claim is not None:
+            return AcceptedOrder(id=order_id, created=claim.created, buyer_id=claim.account_id)
+    raise ResourceNotFound(resource="order", id=order_id)
+
+
+async def shown_page(wired: Wiring, caller: Principal, session: AsyncSession, ids: Sequence[str]) -> list[OrderView]:
+    return [shown(wired, caller, view) for view in await order_views(session, ids)]
+
+
+async def recall(wired: Wiring, caller: Principal, success: int, session: AsyncSession, claim: Claim) -> Answer | None:
+    """The answer by a command's stored outcome, when it has one. Raises the refusal that it ended in."""
+    view = await earlier_answer(session, claim.request_id)
+    return None if view is None else answer(shown(wired, caller, view), success)
+
+
+async def outcome(wired: Wiring, caller: Principal, claim: Claim, success: int) -> Answer:
+    """The answer to a command that was sent: its stored outcome, or 202 with where to look."""
+    async with wired.database.transaction() as session:
+        recalled = await recall(wired, caller, success, session, claim)
+        if recalled is not None:
+            return recalled
+        current = await order_view(session, claim.resource_id)
+    if current is not None:
+        return answer(shown(wired, caller, current), 202)
+    waiting = AcceptedOrder(
+        id=claim.resource_id,
+        created=claim.created,
+        buyer_id=caller.account_id,
+        workflow=_link(wired, claim.resource_id),
+    )
+    return answer(waiting, 202)
+
+
+async def not_running(wired: Wiring, caller: Principal, order_id: str) -> HoldfastError:
+    """The refusal of a command whose order has no running workflow: it has ended, or is not started yet."""
+    async with wired.database.transaction() as session:
+        order = await found(session, caller, order_id)
+    return OrderBusy(step="placement") if isinstance(order, AcceptedOrder) else OrderClosed(status=order.status)
+
+
+def answer(order: OrderView | AcceptedOrder, status: int) -> Answer:
+    """The order as an HTTP answer; created and accepted ones say where they are."""
+    headers = {"Location": f"/v1/orders/{order.id}"} if status in {201, 202} else {}
+    return Answer(status=status, body=order.model_dump_json().encode(), headers=headers)
+
+
+def _may_see(caller: Principal, view: OrderView) -> bool:
+    match caller.role:
+        case Role.ADMIN:
+            return True
+        case Role.BUYER:
+            return view.buyer_id == caller.account_id
+        case Role.SELLER:
+            return any(each.seller_id == caller.account_id for each in view.fulfilments)
+
+
+def _link(wired: Wiring, order_id: str) -> WorkflowLink:
+    identity = order_workflow_id(order_id)
+    url = wired.temporal_ui_url and f"{wired.temporal_ui_url}/workflows/{identity.replace('/', '%2F')}"
+    return WorkflowLink(id=identity, url=url)

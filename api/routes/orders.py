@@ -1,0 +1,260 @@
+"""Orders: place, read, pay, ship, deliver, cancel (M1 to M8)."""
+
+from functools import partial
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import AfterValidator, BaseModel, Field, HttpUrl, StringConstraints
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api import commands, orders
+from api.commands import Said, Update
+from api.deps import Buyer, CorrelationId, Principal, SignedIn, Staff, Wired, Wiring, only
+from api.idempotency import Answer, Call, Claim, Idempotency, Once
+from api.lists import Page, Paging, page_of
+from api.orders import AcceptedOrder
+from api.schemas import Sent
+from db.ids import new_id
+from db.pricing import one_currency
+from db.tables import Fulfilment, Order, Payment
+from domain.ids import FulfilmentId, OrderId
+from domain.money import Minor
+from domain.orders import (
+    Address,
+    Command,
+    Destination,
+    Item,
+    OrderStatus,
+    OrderView,
+    Placement,
+    Role,
+)
+from domain.payments import Choice, PaymentStatus
+from workflows.order import OrderWorkflow
+
+router = APIRouter(prefix="/v1/orders", tags=["Orders"])
+
+Notes = Annotated[str, StringConstraints(max_length=2000)]
+Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+
+
+class CardPayment(Sent):
+    """A provider's token for a card; card numbers are never taken."""
+
+    method: Literal["card"]
+    payment_method_id: Annotated[str, StringConstraints(pattern=r"^pm_[A-Za-z0-9_]{1,100}$")]
+    capture: Literal["automatic", "manual"] = "automatic"
+
+
+class OrderRequest(Sent):
+    """What a buyer wants; prices, tax and shipping are computed by the server. `expected_total` in minor units."""
+
+    items: Annotated[list[Item], Field(min_length=1, max_length=200)]
+    shipping_address: Address
+    billing_address: Address | None = None
+    shipping_method: Word = "standard"
+    expected_total: Minor | None = None
+    notes: Notes | None = None
+    payment: CardPayment
+
+
+class ShipRequest(Sent):
+    carrier: Word
+    tracking_number: Word
+    tracking_url: Annotated[HttpUrl | None, AfterValidator(lambda url: url and str(url))] = None
+    fulfilment_id: FulfilmentId | None = None
+
+
+class DeliverRequest(Sent):
+    fulfilment_id: FulfilmentId | None = None
+
+
+class CancelRequest(Sent):
+    """`restock: false` takes the goods off the shelf instead of giving them back to be sold."""
+
+    reason: Annotated[str, StringConstraints(max_length=500)] = ""
+    restock: bool = True
+
+
+class PayRequest(Sent):
+    payment: CardPayment
+
+
+class OrderFilter(BaseModel):
+    status: OrderStatus | None = Query(default=None)
+    payment_status: PaymentStatus | None = Query(default=None)
+
+
+AnyOrder = OrderView | AcceptedOrder
+Canceller = Annotated[Principal, Depends(only(Role.BUYER, Role.ADMIN))]
+_PLACED: dict[int | str, dict[str, Any]] = {
+    201: {"model": OrderView, "description": "The order after its first payment attempt."},
+    202: {"model": AnyOrder, "description": "Accepted; look again at the Location."},
+}
+_DONE: dict[int | str, dict[str, Any]] = {
+    200: {"model": OrderView},
+    202: {"model": OrderView, "description": "Accepted; look again at the Location."},
+}
+
+
+@router.post("", operation_id="placeOrder", status_code=201, responses=_PLACED)
+async def place_order(
+    body: OrderRequest, caller: Buyer, wired: Wired, once: Once, correlation: CorrelationId
+) -> Response:
+    """Place an order and pay it; the answer comes after the first payment attempt."""
+
+    async def currency_of(session: AsyncSession) -> str:
+        return await one_currency(session, {item.product_id for item in body.items})
+
+    async def act(claim: Claim, currency: str) -> Answer:
+        placement = _placement(body, claim, caller, correlation, currency, wired)
+        await commands.place(wired.temporal, placement, wired.answer_budget_seconds)
+        return await orders.outcome(wired, caller, claim, 201)
+
+    return await once.once(
+        Call(
+            caller=caller,
+            route=orders.PLACE_ROUTE,
+            body=body.model_dump(mode="json"),
+            resource_id=new_id("ord"),
+            recall=partial(orders.recall, wired, caller, 201),
+            prepare=currency_of,
+            act=act,
+        )
+    )
+
+
+@router.get("", operation_id="listOrders")
+async def list_orders(
+    caller: SignedIn, wired: Wired, paging: Paging, wanted: Annotated[OrderFilter, Query()]
+) -> Page[OrderView]:
+    """The caller's orders, newest first: a buyer's own, those with a seller's goods, or all."""
+    query = select(Order.id)
+    match caller.role:
+        case Role.BUYER:
+            query = query.where(Order.buyer_id == caller.account_id)
+        case Role.SELLER:
+            query = query.where(
+                Order.id.in_(select(Fulfilment.order_id).where(Fulfilment.seller_id == caller.account_id))
+            )
+        case Role.ADMIN:
+            pass
+    if wanted.status is not None:
+        query = query.where(Order.status == wanted.status)
+    if wanted.payment_status is not None:
+        query = query.where(Order.id.in_(select(Payment.order_id).where(Payment.status == wanted.payment_status)))
+    async with wired.database.transaction() as session:
+        return await page_of(session, query, Order.id, paging, partial(orders.shown_page, wired, caller, session))
+
+
+@router.get("/{order_id}", operation_id="getOrder")
+async def get_order(order_id: OrderId, caller: SignedIn, wired: Wired) -> AnyOrder:
+    """One order; an accepted one that is not recorded yet is `pending`."""
+    async with wired.database.transaction() as session:
+        order = await orders.found(session, caller, order_id)
+    return orders.shown(wired, caller, order) if isinstance(order, OrderView) else order
+
+
+@router.post("/{order_id}/pay", operation_id="payOrder", responses=_DONE)
+async def pay_order(
+    order_id: OrderId, body: PayRequest, caller: Buyer, wired: Wired, once: Once, correlation: CorrelationId
+) -> Response:
+    """Choose another card after a decline, until the payment deadline."""
+    choice = Choice.model_validate(body.payment)
+    return await _command(order_id, "pay", body, caller, wired, once, correlation, OrderWorkflow.pay, payment=choice)
+
+
+@router.post("/{order_id}/ship", operation_id="shipOrder", responses=_DONE)
+async def ship_order(
+    order_id: OrderId, body: ShipRequest, caller: Staff, wired: Wired, once: Once, correlation: CorrelationId
+) -> Response:
+    """Hand goods to a carrier; money that is only held is captured first."""
+    return await _command(order_id, "ship", body, caller, wired, once, correlation, OrderWorkflow.ship)
+
+
+@router.post("/{order_id}/deliver", operation_id="deliverOrder", responses=_DONE)
+async def deliver_order(
+    order_id: OrderId, body: DeliverRequest, caller: SignedIn, wired: Wired, once: Once, correlation: CorrelationId
+) -> Response:
+    """Say that the goods arrived: the buyer's word is final, another's starts the inspection window."""
+    return await _command(order_id, "deliver", body, caller, wired, once, correlation, OrderWorkflow.deliver)
+
+
+@router.post("/{order_id}/cancel", operation_id="cancelOrder", responses=_DONE)
+async def cancel_order(
+    order_id: OrderId, body: CancelRequest, caller: Canceller, wired: Wired, once: Once, correlation: CorrelationId
+) -> Response:
+    """End an order that is not shipped; its money goes back and its stock is given free."""
+    return await _command(
+        order_id, "cancel", body, caller, wired, once, correlation, OrderWorkflow.cancel, restock=body.restock
+    )
+
+
+async def _command(
+    order_id: str,
+    verb: str,
+    body: Sent,
+    caller: Principal,
+    wired: Wiring,
+    once: Idempotency,
+    correlation: str,
+    update: Update,
+    *,
+    restock: bool = True,
+    payment: Choice | None = None,
+) -> Response:
+    """Send a person's command to the order's workflow, once per Idempotency-Key."""
+    async with wired.database.transaction() as session:
+        await orders.found(session, caller, order_id)
+
+    async def nothing(_: AsyncSession) -> None:
+        return None
+
+    async def act(claim: Claim, _: None) -> Answer:
+        given = Command(
+            request_id=claim.request_id,
+            actor_id=caller.account_id,
+            role=caller.role,
+            fulfilment_id=getattr(body, "fulfilment_id", None),
+            restock=restock,
+            payment=payment,
+            correlation_id=correlation,
+        )
+        said = await commands.command(wired.temporal, order_id, update, given, wired.answer_budget_seconds)
+        result = await orders.outcome(wired, caller, claim, 200)
+        if said is Said.CLOSED and not result.final:
+            raise await orders.not_running(wired, caller, order_id)
+        return result
+
+    return await once.once(
+        Call(
+            caller=caller,
+            route=f"POST /v1/orders/{order_id}/{verb}",
+            body=body.model_dump(mode="json"),
+            resource_id=order_id,
+            recall=partial(orders.recall, wired, caller, 200),
+            prepare=nothing,
+            act=act,
+        )
+    )
+
+
+def _placement(
+    body: OrderRequest, claim: Claim, caller: Principal, correlation: str, currency: str, wired: Wiring
+) -> Placement:
+    """What the workflow may know: ids, quantities, and of the address only what tax and shipping depend on."""
+    to = body.shipping_address
+    return Placement(
+        order_id=claim.resource_id,
+        request_id=claim.request_id,
+        buyer_id=caller.account_id,
+        items=tuple(body.items),
+        currency=currency,
+        destination=Destination(country=to.country, region=to.region, postal_code=to.postal_code),
+        shipping_method=body.shipping_method,
+        expected_total=body.expected_total,
+        payment=Choice.model_validate(body.payment, from_attributes=True),
+        policy=wired.policy,
+        correlation_id=correlation,
+    )

@@ -1,0 +1,94 @@
+"""Request claims and command outcomes: what makes a repeated call get the first answer (architecture, idempotency)."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from db.queries import order_view
+from db.session import Database
+from db.tables import CommandOutcome, Request
+from domain.errors import HoldfastError, ResourceNotFound, from_code
+from domain.ids import OrderId, RequestId
+from domain.orders import OrderState, OrderView
+from domain.values import Value
+
+
+class Answering(Value):
+    """Which command is being answered, and when."""
+
+    request_id: RequestId
+    order_id: OrderId
+    name: str
+    at: datetime
+
+
+@asynccontextmanager
+async def answering(database: Database, command: Answering) -> AsyncIterator[AsyncSession]:
+    """One transaction that carries out a command and must end in `keep_answer`.
+
+    A refusal is raised after its outcome was stored in a transaction of its own; a stored refusal is raised again
+    without doing anything, so that a command repeated by Temporal ends as it ended before.
+    """
+    try:
+        async with database.transaction() as session:
+            yield session
+    except HoldfastError as refusal:
+        if not refusal.retryable:
+            async with database.transaction() as session:
+                await keep_refusal(session, command, refusal)
+        raise
+
+
+async def earlier_answer(session: AsyncSession, request_id: str) -> OrderView | None:
+    """How the command ended, when it did; raises the refusal that it ended in."""
+    row = await session.get(CommandOutcome, request_id)
+    if row is None:
+        return None
+    if row.error_code is not None:
+        raise from_code(row.error_code, row.error_values or {})
+    return OrderView.model_validate(row.result)
+
+
+async def keep_answer(session: AsyncSession, command: Answering) -> OrderState:
+    """Store the order as it is now as the command's outcome, in the transaction of its fact."""
+    await session.flush()
+    view = await order_view(session, command.order_id)
+    assert view is not None, "a command is answered after its order was written"
+    await _keep(session, command, result=view.model_dump(mode="json"))
+    return state_of(view)
+
+
+async def keep_refusal(session: AsyncSession, command: Answering, refusal: HoldfastError) -> None:
+    """Store a refusal as the command's outcome together with a fact that must stay although it is refused."""
+    await _keep(session, command, error_code=refusal.code, error_values=refusal.values)
+
+
+def state_of(view: OrderView) -> OrderState:
+    return OrderState(order_id=view.id, status=view.status, payment_status=view.payment_status)
+
+
+async def claim_body(session: AsyncSession, request_id: str) -> dict[str, Any]:
+    """What the caller sent. Raises ResourceNotFound when the claim is gone or was blanked."""
+    body: dict[str, Any] | None = await session.scalar(select(Request.body).where(Request.id == request_id))
+    if body is None:
+        raise ResourceNotFound(resource="request", id=request_id)
+    return body
+
+
+async def _keep(session: AsyncSession, command: Answering, **outcome: Any) -> None:  # noqa: ANN401 - columns of the row
+    await session.execute(
+        insert(CommandOutcome)
+        .values(
+            request_id=command.request_id,
+            order_id=command.order_id,
+            name=command.name,
+            created=command.at,
+            **outcome,
+        )
+        .on_conflict_do_nothing()
+    )

@@ -1,0 +1,150 @@
+"""The one writer of orders: new ones from a quote, and moves of their status."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from db import event_log
+from db.ids import new_id
+from db.tables import Fulfilment, Order, OrderContact, OrderLine, Payment
+from domain.errors import ResourceNotFound
+from domain.events import Event, EventType
+from domain.fulfilment import FulfilmentStatus
+from domain.ledger import CompletedSale, SoldLine
+from domain.orders import ORDER_MOVES, OrderStatus, Placement
+from domain.payments import PaymentStatus
+from domain.pricing import PricedLine, Quote
+
+
+async def lock(session: AsyncSession, order_id: str) -> Order:
+    """The order under lock; always before its payment and its stock."""
+    order = await session.get(Order, order_id, with_for_update=True)
+    if order is None:
+        raise ResourceNotFound(resource="order", id=order_id)
+    return order
+
+
+def move(
+    session: AsyncSession, order: Order, to: OrderStatus, event: EventType, *, correlation_id: str, at: datetime
+) -> bool:
+    """Move the order and log it; False when it is there already."""
+    if order.status is to:
+        return False
+    order.status = ORDER_MOVES.check(order.status, to)
+    order.updated = at
+    event_log.append(
+        session,
+        Event(
+            type=event,
+            time=at,
+            subject=order.id,
+            data={"status": to, "total": order.total, "currency": order.currency},
+            correlation_id=correlation_id,
+        ),
+    )
+    return True
+
+
+async def write(
+    session: AsyncSession, placement: Placement, quoted: Quote, *, run_id: str, at: datetime, deadline: datetime
+) -> tuple[Order, Payment]:
+    """Write a new order with its lines, fulfilments and payment."""
+    order = _order(placement, quoted, run_id=run_id, at=at, deadline=deadline)
+    payment = Payment(
+        id=new_id("pay"),
+        order_id=order.id,
+        amount=order.total,
+        currency=order.currency,
+        method=placement.payment.method,
+        capture=placement.payment.capture,
+        provider="stripe",
+        status=PaymentStatus.PROCESSING,
+        created=at,
+        updated=at,
+    )
+    fulfilments = {
+        seller: Fulfilment(id=new_id("ful"), order_id=order.id, seller_id=seller, status=FulfilmentStatus.PENDING)
+        for seller in dict.fromkeys(line.sale.seller_id for line in quoted.lines)
+    }
+    # One flush a level of foreign keys: rows without relationships are not sorted by them.
+    session.add(order)
+    await session.flush()
+    session.add_all([payment, *fulfilments.values()])
+    await session.flush()
+    session.add_all(
+        _line(order.id, position, line, fulfilments[line.sale.seller_id].id)
+        for position, line in enumerate(quoted.lines)
+    )
+    return order, payment
+
+
+def write_contact(session: AsyncSession, placement: Placement, claim: dict[str, Any]) -> None:
+    """Personal data goes from the request claim to its own table; it never passes through a workflow."""
+    session.add(
+        OrderContact(
+            order_id=placement.order_id,
+            account_id=placement.buyer_id,
+            shipping_address=claim["shipping_address"],
+            billing_address=claim.get("billing_address"),
+            notes=claim.get("notes"),
+        )
+    )
+
+
+async def completed_sale(session: AsyncSession, order: Order, payment: Payment, captured: int) -> CompletedSale:
+    """What the order's money is for, by its frozen lines; amounts in minor units."""
+    rows = await session.scalars(select(OrderLine).where(OrderLine.order_id == order.id).order_by(OrderLine.position))
+    lines = tuple(
+        SoldLine(seller_id=row.seller_id, own_sale=row.own_sale, net=row.total - row.tax, tax=row.tax) for row in rows
+    )
+    return CompletedSale(
+        payment_id=payment.id,
+        currency=order.currency,
+        captured=captured,
+        shipping_net=order.total - sum(line.net + line.tax for line in lines) - order.shipping_tax,
+        shipping_tax=order.shipping_tax,
+        lines=lines,
+    )
+
+
+def _order(placement: Placement, quoted: Quote, *, run_id: str, at: datetime, deadline: datetime) -> Order:
+    return Order(
+        id=placement.order_id,
+        buyer_id=placement.buyer_id,
+        request_id=placement.request_id,
+        first_run_id=run_id,
+        status=OrderStatus.PENDING,
+        currency=quoted.currency,
+        **quoted.totals.model_dump(),
+        shipping_tax=quoted.shipping_tax,
+        country=placement.destination.country,
+        region=placement.destination.region,
+        shipping_method=placement.shipping_method,
+        payment_deadline=deadline,
+        created=at,
+        updated=at,
+    )
+
+
+def _line(order_id: str, position: int, line: PricedLine, fulfilment_id: str) -> OrderLine:
+    sale = line.sale
+    return OrderLine(
+        id=new_id("lin"),
+        order_id=order_id,
+        position=position,
+        product_id=sale.product_id,
+        seller_id=sale.seller_id,
+        fulfilment_id=fulfilment_id,
+        own_sale=sale.own_sale,
+        name=sale.name,
+        quantity=sale.quantity,
+        unit_price=sale.unit_price,
+        tax_rate=sale.tax.rate,
+        tax_inclusive=sale.tax.inclusive,
+        subtotal=line.subtotal,
+        discount=line.discount,
+        tax=line.tax,
+        total=line.total,
+    )

@@ -1,0 +1,185 @@
+"""The one writer of payments: operations are written before the provider is asked and closed by its outcome."""
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from db.tables import Payment, PaymentAttempt, PaymentOperation
+from domain.errors import OperationConflict, ResourceNotFound
+from domain.payments import (
+    OPEN_STATES,
+    OPERATION_MOVES,
+    AttemptStatus,
+    AuthorizeRequest,
+    Choice,
+    MoveRequest,
+    Operation,
+    OperationKind,
+    OperationState,
+    Sums,
+    attempt_kind,
+    check_refundable,
+    derive_status,
+    operation_key,
+    sums,
+)
+
+
+async def lock(session: AsyncSession, payment_id: str) -> Payment:
+    """The payment under lock: the authority over its money while the transaction lasts."""
+    payment = await session.get(Payment, payment_id, with_for_update=True, populate_existing=True)
+    if payment is None:
+        raise ResourceNotFound(resource="payment", id=payment_id)
+    return payment
+
+
+async def lock_of_order(session: AsyncSession, order_id: str) -> Payment:
+    """The one payment of an order, under lock."""
+    payment = await session.scalar(select(Payment).where(Payment.order_id == order_id).with_for_update())
+    if payment is None:
+        raise ResourceNotFound(resource="payment", id=order_id)
+    return payment
+
+
+async def open_attempt(session: AsyncSession, payment: Payment, number: int, choice: Choice, at: datetime) -> None:
+    """Write a new attempt with its intended operation; insert-or-read."""
+    kind = attempt_kind(choice.capture)
+    key = operation_key(payment.order_id, number, kind)
+    if await session.get(PaymentAttempt, (payment.id, number)) is None:
+        session.add(
+            PaymentAttempt(
+                payment_id=payment.id,
+                number=number,
+                payment_method_id=choice.payment_method_id,
+                status=AttemptStatus.PROCESSING,
+                created=at,
+            )
+        )
+    await intend(session, payment, kind, key=key, amount=payment.amount, attempt=number, at=at)
+
+
+async def totals(session: AsyncSession, payment_id: str) -> Sums:
+    """What was authorized, captured and refunded of a payment, in minor units."""
+    return sums(_values(await operations(session, payment_id)))
+
+
+async def operations(session: AsyncSession, payment_id: str) -> list[PaymentOperation]:
+    rows = await session.scalars(
+        select(PaymentOperation).where(PaymentOperation.payment_id == payment_id).order_by(PaymentOperation.created)
+    )
+    return list(rows)
+
+
+async def last_attempt(session: AsyncSession, payment_id: str) -> PaymentAttempt:
+    row = await session.scalar(
+        select(PaymentAttempt)
+        .where(PaymentAttempt.payment_id == payment_id)
+        .order_by(PaymentAttempt.number.desc())
+        .limit(1)
+    )
+    assert row is not None, "a payment is created with its first attempt"
+    return row
+
+
+async def intend(
+    session: AsyncSession, payment: Payment, kind: OperationKind, *, key: str, amount: int, attempt: int, at: datetime
+) -> PaymentOperation:
+    """Write down what the provider is about to be asked; insert-or-read by key. The payment must be locked.
+
+    Raises OverdrawnPayment for a refund above what is left, OperationConflict for a key with another amount.
+    """
+    known = await session.get(PaymentOperation, key)
+    if known is not None:
+        if (known.amount, known.kind, known.payment_id) != (amount, kind, payment.id):
+            raise OperationConflict(key=key)
+        return known
+    if kind is OperationKind.REFUND:
+        check_refundable(_values(await operations(session, payment.id)), amount)
+    operation = PaymentOperation(
+        key=key,
+        payment_id=payment.id,
+        attempt=attempt,
+        kind=kind,
+        state=OperationState.INTENDED,
+        amount=amount,
+        created=at,
+    )
+    session.add(operation)
+    return operation
+
+
+async def intend_next(
+    session: AsyncSession, payment: Payment, kind: OperationKind, amount: int, at: datetime
+) -> PaymentOperation:
+    """Write down a further operation on the last attempt; one of the same kind and amount that is open is it."""
+    attempt = await last_attempt(session, payment.id)
+    same = [row for row in await operations(session, payment.id) if (row.kind, row.attempt) == (kind, attempt.number)]
+    for row in same:
+        if row.state in OPEN_STATES and row.amount == amount:
+            return row
+    key = operation_key(payment.order_id, attempt.number, kind, len(same) + 1)
+    return await intend(session, payment, kind, key=key, amount=amount, attempt=attempt.number, at=at)
+
+
+def authorize_request(payment: Payment, choice: Choice, number: int) -> AuthorizeRequest:
+    """What the provider is asked for an attempt."""
+    return AuthorizeRequest(
+        provider=payment.provider,
+        key=operation_key(payment.order_id, number, attempt_kind(choice.capture)),
+        order_id=payment.order_id,
+        payment_id=payment.id,
+        amount=payment.amount,
+        currency=payment.currency,
+        payment_method_id=choice.payment_method_id,
+        capture=choice.capture,
+        since=payment.created,
+        reference=payment.reference,
+    )
+
+
+def move_request(payment: Payment, operation: PaymentOperation) -> MoveRequest:
+    """What the provider is asked for an operation on an authorisation that it knows."""
+    assert payment.reference is not None, "only an attempt that reached the provider is moved on"
+    return MoveRequest(
+        provider=payment.provider,
+        key=operation.key,
+        order_id=payment.order_id,
+        reference=payment.reference,
+        amount=operation.amount,
+        currency=payment.currency,
+    )
+
+
+def close(
+    operation: PaymentOperation, state: OperationState, *, reference: str | None, reason: str | None, at: datetime
+) -> bool:
+    """Write the outcome of an operation; False when it stands already, so that a repeated step changes nothing."""
+    if operation.state is state:
+        return False
+    operation.state = OPERATION_MOVES.check(operation.state, state)
+    operation.reference = reference or operation.reference
+    operation.reason = reason
+    operation.closed = None if state in OPEN_STATES else at
+    return True
+
+
+async def close_unpaid(session: AsyncSession, payment: Payment, at: datetime) -> None:
+    """End a payment that never got money: its last attempt is cancelled with its order."""
+    total = await totals(session, payment.id)
+    if not total.captured and not total.authorized:
+        attempt = await last_attempt(session, payment.id)
+        attempt.status = AttemptStatus.CANCELLED
+        await restate(session, payment, at)
+
+
+async def restate(session: AsyncSession, payment: Payment, at: datetime) -> None:
+    """Derive the payment's status again after an operation or attempt changed. The payment must be locked."""
+    await session.flush()
+    attempt = await last_attempt(session, payment.id)
+    payment.status = derive_status(_values(await operations(session, payment.id)), attempt.status)
+    payment.updated = at
+
+
+def _values(rows: list[PaymentOperation]) -> list[Operation]:
+    return [Operation.model_validate(row) for row in rows]

@@ -1,0 +1,36 @@
+"""Connections and transactions: one activity or request is one transaction, and nobody else commits."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+
+
+class Database:
+    """A pool of connections to one PostgreSQL database.
+
+    Failed statements never show their parameters: those may be personal data, and errors travel to Temporal and logs.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 20) -> None:
+        self.engine = create_async_engine(
+            make_url(url).set(drivername="postgresql+psycopg"),
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=4,
+            pool_pre_ping=False,
+            pool_use_lifo=True,
+            hide_parameters=True,
+            connect_args={"connect_timeout": 3},
+        )
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """One transaction: committed at the end of the block, rolled back when it raises."""
+        async with self._sessions() as session, session.begin():
+            yield session
+
+    async def close(self) -> None:
+        await self.engine.dispose()

@@ -1,0 +1,109 @@
+"""Stock as on-hand and held: the only writer of both. Rows are locked by product id, so that orders never deadlock."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from db.tables import Hold, HoldState, Stock, StockMovement
+from domain.errors import OutOfStock, ResourceNotFound, StockBelowHeld
+
+
+async def hold(session: AsyncSession, order_id: str, wanted: Mapping[str, int], until: datetime) -> None:
+    """Promise pieces of products to an order.
+
+    Raises OutOfStock for the first product (by id) of which not enough can be sold. `wanted` is the sum per product:
+    two lines of one product count together.
+    """
+    levels = await _locked(session, wanted)
+    for product_id, quantity in sorted(wanted.items()):
+        level = levels.get(product_id)
+        available = 0 if level is None else level.on_hand - level.held
+        if level is None or quantity > available:
+            raise OutOfStock(product_id=product_id, requested=quantity, available=available)
+        level.held += quantity
+        session.add(
+            Hold(
+                order_id=order_id,
+                product_id=product_id,
+                quantity=quantity,
+                state=HoldState.HELD,
+                expires_at=until,
+            )
+        )
+
+
+async def release(session: AsyncSession, order_id: str) -> None:
+    """Give an order's held pieces back to be sold; with none held there is nothing to do."""
+    for held, level in await _held(session, order_id):
+        level.held -= held.quantity
+        held.state = HoldState.RELEASED
+
+
+async def take(
+    session: AsyncSession, order_id: str, reason: str, at: datetime, *, products: set[str] | None = None
+) -> None:
+    """Turn held pieces into pieces that left the shelf (shipped, or cancelled without restocking)."""
+    for held, level in await _held(session, order_id):
+        if products is not None and held.product_id not in products:
+            continue
+        level.held -= held.quantity
+        level.on_hand -= held.quantity
+        held.state = HoldState.TAKEN
+        session.add(_movement(held.product_id, -held.quantity, reason, ("order", order_id), at))
+
+
+async def adjust(
+    session: AsyncSession, product_id: str, delta: int, *, reason: str, source: tuple[str, str], at: datetime
+) -> Stock:
+    """Change what lies on the shelf. Raises StockBelowHeld when less would be left than orders were promised."""
+    level = await session.get(Stock, product_id, with_for_update=True)
+    if level is None:
+        raise ResourceNotFound(resource="product", id=product_id)
+    if level.on_hand + delta < level.held:
+        raise StockBelowHeld(product_id=product_id, held=level.held, on_hand=level.on_hand + delta)
+    level.on_hand += delta
+    session.add(_movement(product_id, delta, reason, source, at))
+    return level
+
+
+async def adjusted(session: AsyncSession, source: tuple[str, str]) -> bool:
+    """Whether the source's change stands already."""
+    kind, identity = source
+    found = await session.scalar(
+        select(StockMovement.id).where(StockMovement.source_kind == kind, StockMovement.source_id == identity)
+    )
+    return found is not None
+
+
+def open_stock(session: AsyncSession, product_id: str, on_hand: int, at: datetime) -> None:
+    """The first level of a new product."""
+    session.add(Stock(product_id=product_id, on_hand=on_hand, held=0))
+    if on_hand:
+        session.add(_movement(product_id, on_hand, "opening", ("product", product_id), at))
+
+
+def _movement(product_id: str, delta: int, reason: str, source: tuple[str, str], at: datetime) -> StockMovement:
+    kind, identity = source
+    return StockMovement(
+        product_id=product_id, delta=delta, reason=reason, source_kind=kind, source_id=identity, created=at
+    )
+
+
+async def _locked(session: AsyncSession, products: Mapping[str, int]) -> dict[str, Stock]:
+    rows = await session.scalars(
+        select(Stock).where(Stock.product_id.in_(products)).order_by(Stock.product_id).with_for_update()
+    )
+    return {row.product_id: row for row in rows}
+
+
+async def _held(session: AsyncSession, order_id: str) -> list[tuple[Hold, Stock]]:
+    rows = await session.execute(
+        select(Hold, Stock)
+        .join(Stock, Stock.product_id == Hold.product_id)
+        .where(Hold.order_id == order_id, Hold.state == HoldState.HELD)
+        .order_by(Hold.product_id)
+        .with_for_update()
+    )
+    return [(held, level) for held, level in rows]

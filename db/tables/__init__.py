@@ -1,0 +1,38 @@
+"""All tables, by area."""
+
+from db.tables.accounts import Account
+from db.tables.catalogue import Hold, HoldState, Product, ShippingRate, Stock, StockMovement, TaxRateRow
+from db.tables.declarative import Table
+from db.tables.events import EventRow
+from db.tables.ledger import LedgerAccount, LedgerEntry, LedgerPosting
+from db.tables.orders import Fulfilment, Order, OrderContact, OrderLine
+from db.tables.payments import Payment, PaymentAttempt, PaymentOperation, Refund
+from db.tables.requests import CommandOutcome, InboundWebhook, Request, WebhookState
+
+__all__ = [
+    "Account",
+    "CommandOutcome",
+    "EventRow",
+    "Fulfilment",
+    "Hold",
+    "HoldState",
+    "InboundWebhook",
+    "LedgerAccount",
+    "LedgerEntry",
+    "LedgerPosting",
+    "Order",
+    "OrderContact",
+    "OrderLine",
+    "Payment",
+    "PaymentAttempt",
+    "PaymentOperation",
+    "Product",
+    "Refund",
+    "Request",
+    "ShippingRate",
+    "Stock",
+    "StockMovement",
+    "Table",
+    "TaxRateRow",
+    "WebhookState",
+]

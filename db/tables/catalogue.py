@@ -1,0 +1,120 @@
+"""What is sold and how many: products, stock on hand and held, and the price tables of tax and shipping."""
+
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, Numeric, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.tables.declarative import (
+    AccountKey,
+    Amount,
+    CurrencyCode,
+    OrderKey,
+    ProductKey,
+    Table,
+    Time,
+    status_of,
+)
+
+
+class Product(Table):
+    __tablename__ = "products"
+
+    id: Mapped[ProductKey] = mapped_column(primary_key=True)
+    seller_id: Mapped[AccountKey] = mapped_column(ForeignKey("accounts.id"), index=True)
+    # Sold by the merchant itself, not by a seller on its marketplace.
+    own_sale: Mapped[bool]
+    name: Mapped[str]
+    description: Mapped[str] = mapped_column(server_default="")
+    category: Mapped[str | None]
+    image_url: Mapped[str | None]
+    tax_code: Mapped[str] = mapped_column(server_default="standard")
+    price: Mapped[Amount] = mapped_column(CheckConstraint("price >= 0", name="price_not_negative"))
+    currency: Mapped[CurrencyCode]
+    active: Mapped[bool] = mapped_column(server_default=text("true"))
+    created: Mapped[Time]
+    updated: Mapped[Time]
+    version: Mapped[int] = mapped_column(server_default=text("1"))
+
+
+class Stock(Table):
+    """`on_hand` is what lies on the shelf, `held` the part of it that open orders have promised away."""
+
+    __tablename__ = "stock"
+
+    product_id: Mapped[ProductKey] = mapped_column(ForeignKey("products.id"), primary_key=True)
+    on_hand: Mapped[Amount]
+    held: Mapped[Amount] = mapped_column(server_default=text("0"))
+
+    __table_args__ = (CheckConstraint("held >= 0 AND held <= on_hand", name="never_oversold"),)
+
+
+class StockMovement(Table):
+    """Why `on_hand` changed; its sum per product is `on_hand`."""
+
+    __tablename__ = "stock_movements"
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    product_id: Mapped[ProductKey] = mapped_column(ForeignKey("products.id"), index=True)
+    delta: Mapped[Amount]
+    reason: Mapped[str]
+    source_kind: Mapped[str]
+    source_id: Mapped[str]
+    created: Mapped[Time]
+
+    __table_args__ = (UniqueConstraint("source_kind", "source_id", "product_id"),)
+
+
+class HoldState(StrEnum):
+    HELD = "held"
+    RELEASED = "released"
+    TAKEN = "taken"
+
+
+class Hold(Table):
+    """Pieces promised to one order. `expires_at` is a backstop for the sweep, not a business deadline."""
+
+    __tablename__ = "holds"
+
+    order_id: Mapped[OrderKey] = mapped_column(ForeignKey("orders.id"), primary_key=True)
+    product_id: Mapped[ProductKey] = mapped_column(ForeignKey("products.id"), primary_key=True)
+    quantity: Mapped[Amount] = mapped_column(CheckConstraint("quantity > 0", name="quantity_positive"))
+    state: Mapped[HoldState] = mapped_column(status_of(HoldState, "state"))
+    expires_at: Mapped[Time]
+
+    __table_args__ = (Index("ix_holds_held", "product_id", postgresql_where=text("state = 'held'")),)
+
+
+class TaxRateRow(Table):
+    """A tax rate of one jurisdiction and category; an empty region holds for the whole country."""
+
+    __tablename__ = "tax_rates"
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    country: Mapped[str]
+    region: Mapped[str] = mapped_column(server_default="")
+    tax_code: Mapped[str]
+    rate: Mapped[Decimal] = mapped_column(
+        Numeric(7, 6), CheckConstraint("rate >= 0 AND rate < 1", name="rate_fraction")
+    )
+    inclusive: Mapped[bool] = mapped_column(server_default=text("false"))
+    valid_from: Mapped[date]
+    valid_to: Mapped[date | None]
+
+    __table_args__ = (UniqueConstraint("country", "region", "tax_code", "valid_from"),)
+
+
+class ShippingRate(Table):
+    """What a shipping method costs; an empty country holds for every country without a row of its own."""
+
+    __tablename__ = "shipping_rates"
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    method: Mapped[str]
+    country: Mapped[str] = mapped_column(server_default="")
+    currency: Mapped[CurrencyCode]
+    price: Mapped[Amount] = mapped_column(CheckConstraint("price >= 0", name="price_not_negative"))
+
+    __table_args__ = (UniqueConstraint("method", "country", "currency"),)

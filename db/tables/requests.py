@@ -1,0 +1,73 @@
+"""What came in: request claims with their stored answers, outcomes of accepted commands, raw webhooks."""
+
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.tables.declarative import AccountKey, OrderKey, RequestKey, Table, Time, status_of
+
+
+class Request(Table):
+    """A claim on an Idempotency-Key: one row per account, route and key, with what was sent and what was answered."""
+
+    __tablename__ = "requests"
+
+    # Also the update id of the Temporal call that it leads to.
+    id: Mapped[RequestKey] = mapped_column(primary_key=True)
+    account_id: Mapped[AccountKey] = mapped_column(ForeignKey("accounts.id"))
+    route: Mapped[str]
+    key: Mapped[str]
+    fingerprint: Mapped[bytes] = mapped_column(LargeBinary)
+    resource_id: Mapped[str] = mapped_column(index=True)
+    body: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    status: Mapped[int | None]
+    response: Mapped[bytes | None] = mapped_column(LargeBinary)
+    created: Mapped[Time]
+
+    __table_args__ = (UniqueConstraint("account_id", "route", "key"),)
+
+
+class CommandOutcome(Table):
+    """How an accepted command ended, written in the transaction of its fact: the answer when Temporal has forgotten it.
+
+    `result` is the resource as it was then; a refusal has `error_code` and `error_values` instead.
+    """
+
+    __tablename__ = "commands"
+
+    request_id: Mapped[RequestKey] = mapped_column(ForeignKey("requests.id"), primary_key=True)
+    order_id: Mapped[OrderKey] = mapped_column(index=True)
+    name: Mapped[str]
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    error_code: Mapped[str | None]
+    error_values: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    created: Mapped[Time]
+
+
+class WebhookState(StrEnum):
+    """`received` still has to be acted on; the others are done."""
+
+    RECEIVED = "received"
+    SIGNALLED = "signalled"
+    SUPERSEDED = "superseded"
+    IGNORED = "ignored"
+
+
+class InboundWebhook(Table):
+    """A provider's webhook, stored before it is acted on."""
+
+    __tablename__ = "inbound_webhooks"
+
+    provider: Mapped[str] = mapped_column(primary_key=True)
+    event_id: Mapped[str] = mapped_column(primary_key=True)
+    type: Mapped[str]
+    order_id: Mapped[OrderKey | None] = mapped_column(index=True)
+    payload: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    state: Mapped[WebhookState] = mapped_column(status_of(WebhookState, "state"))
+    received: Mapped[Time]
+    settled: Mapped[Time | None]
+
+    __table_args__ = (Index("ix_inbound_webhooks_received", "received", postgresql_where="state = 'received'"),)

@@ -1,0 +1,72 @@
+"""Raw inbound webhooks: stored before they are acted on; only one that can change something is acted on at all."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from db.tables import InboundWebhook, Payment, PaymentOperation, Refund, WebhookState
+from domain.payments import InboundEvent, OperationState
+
+
+async def store(session: AsyncSession, event: InboundEvent, payload: dict[str, Any], at: datetime) -> WebhookState:
+    """Keep the webhook once; returns what is left to do with it (`received` means: signal the workflow)."""
+    await session.execute(
+        insert(InboundWebhook)
+        .values(
+            provider=event.provider,
+            event_id=event.event_id,
+            type=event.type,
+            order_id=event.order_id,
+            payload=payload,
+            state=await _first_state(session, event),
+            received=at,
+        )
+        .on_conflict_do_nothing()
+    )
+    state = await session.scalar(
+        select(InboundWebhook.state).where(
+            InboundWebhook.provider == event.provider, InboundWebhook.event_id == event.event_id
+        )
+    )
+    assert state is not None, "the webhook was inserted, or stood there"
+    return state
+
+
+async def settle(session: AsyncSession, event: InboundEvent, state: WebhookState, at: datetime) -> None:
+    """Write down what was done with it."""
+    await session.execute(
+        update(InboundWebhook)
+        .where(InboundWebhook.provider == event.provider, InboundWebhook.event_id == event.event_id)
+        .values(state=state, settled=at)
+    )
+
+
+async def _first_state(session: AsyncSession, event: InboundEvent) -> WebhookState:
+    if event.order_id is None:
+        return WebhookState.IGNORED
+    if await _in_flight(session, event) or await _known(session, event):
+        return WebhookState.SUPERSEDED
+    return WebhookState.RECEIVED
+
+
+async def _in_flight(session: AsyncSession, event: InboundEvent) -> bool:
+    """Whether we are waiting for the provider's answer on this order ourselves."""
+    found = await session.scalar(
+        select(PaymentOperation.key)
+        .join(Payment, Payment.id == PaymentOperation.payment_id)
+        .where(Payment.order_id == event.order_id, PaymentOperation.state == OperationState.INTENDED)
+        .limit(1)
+    )
+    return found is not None
+
+
+async def _known(session: AsyncSession, event: InboundEvent) -> bool:
+    """Whether our record already says what the webhook tells."""
+    if event.refund_id is not None:
+        refund = await session.scalar(select(Refund.status).where(Refund.id == event.refund_id))
+        return refund in event.tells
+    payment = await session.scalar(select(Payment.status).where(Payment.order_id == event.order_id))
+    return payment in event.tells

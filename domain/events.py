@@ -1,0 +1,45 @@
+"""The event envelope and every type of event; `data` holds ids, amounts and codes, never personal data."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import JsonValue
+
+from domain.values import Value
+
+
+class EventType(StrEnum):
+    ORDER_PLACED = "order.placed"
+    ORDER_CONFIRMED = "order.confirmed"
+    ORDER_SHIPPED = "order.shipped"
+    ORDER_DELIVERED = "order.delivered"
+    ORDER_COMPLETED = "order.completed"
+    ORDER_CANCELLED = "order.cancelled"
+    ORDER_FAILED = "order.failed"
+    FULFILMENT_SHIPPED = "fulfilment.shipped"
+    FULFILMENT_DELIVERED = "fulfilment.delivered"
+    PAYMENT_AUTHORIZED = "payment.authorized"
+    PAYMENT_CAPTURED = "payment.captured"
+    PAYMENT_REQUIRES_ACTION = "payment.requires_action"
+    PAYMENT_PROCESSING = "payment.processing"
+    PAYMENT_DECLINED = "payment.declined"
+    PAYMENT_VOIDED = "payment.voided"
+    PAYMENT_UNKNOWN = "payment.unknown"
+    REFUND_APPROVED = "refund.approved"
+    REFUND_PROCESSING = "refund.processing"
+    REFUND_COMPLETED = "refund.completed"
+    REFUND_FAILED = "refund.failed"
+    PRODUCT_CREATED = "product.created"
+    STOCK_ADJUSTED = "stock.adjusted"
+
+
+class Event(Value):
+    """A fact to be appended to the log. `time` is the workflow's or the request's; the log adds id and sequence."""
+
+    type: EventType
+    version: int = 1
+    time: datetime
+    subject: str
+    data: dict[str, JsonValue]
+    correlation_id: str
+    causation_id: str | None = None

@@ -1,0 +1,25 @@
+"""The identifiers shown outside: TypeIDs (a prefix and a UUIDv7, https://github.com/jetify-com/typeid)."""
+
+from typing import Annotated
+
+from pydantic import StringConstraints
+
+
+def _typeid(prefix: str) -> StringConstraints:
+    return StringConstraints(pattern=f"^{prefix}_[0-7][0-9a-hjkmnp-tv-z]{{25}}$")
+
+
+AccountId = Annotated[str, _typeid("acc")]
+EventId = Annotated[str, _typeid("evt")]
+FulfilmentId = Annotated[str, _typeid("ful")]
+LineId = Annotated[str, _typeid("lin")]
+OrderId = Annotated[str, _typeid("ord")]
+PaymentId = Annotated[str, _typeid("pay")]
+ProductId = Annotated[str, _typeid("prd")]
+RefundId = Annotated[str, _typeid("ref")]
+RequestId = Annotated[str, _typeid("req")]
+
+
+def human_number(letter: str, number: int) -> str:
+    """What people read to each other on the phone: O-100001, P-100001, R-100001."""
+    return f"{letter}-{number}"

@@ -1,0 +1,154 @@
+"""What the stack consists of: every part's program, environment, readiness and needs."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+
+from sandbox.children import Child, Program
+from sandbox.data_directory import DataDirectory
+from sandbox.kept_secrets import KeptSecrets
+from sandbox.ports import LOOPBACK, Ports
+from sandbox.postgres import Postgres
+from sandbox.readiness import answers, present
+from sandbox.ready import Account, Accounts, Pids, Ready, Temporal
+from sandbox.supervisor import Part
+from sandbox.temporal import TemporalServer
+from workflows.names import SEARCH_ATTRIBUTES
+
+# The user's own Temporal profile or database must not reach into the sandbox.
+_NOT_INHERITED = ("TEMPORAL_", "PG", "DATABASE_URL")
+# Long enough for a payment call under way to end.
+_WORKER_GRACE = 20.0
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """`extra` joins the environment of our own programs; `durable` is for data that must outlive a power cut."""
+
+    directory: DataDirectory
+    ports: Ports
+    durable: bool
+    extra: Mapping[str, str]
+
+    @cached_property
+    def postgres(self) -> Postgres:
+        return Postgres(self.directory.postgres, port=self.ports.postgres, durable=self.durable)
+
+    @cached_property
+    def temporal(self) -> TemporalServer:
+        return TemporalServer(
+            self.directory.temporal,
+            port=self.ports.temporal,
+            ui_port=self.ports.temporal_ui,
+            search_attributes=SEARCH_ATTRIBUTES,
+        )
+
+    @property
+    def api(self) -> str:
+        return f"http://{LOOPBACK}:{self.ports.api}"
+
+    @property
+    def stripe(self) -> str:
+        return f"http://{LOOPBACK}:{self.ports.stripe}"
+
+    @cached_property
+    def _secrets(self) -> KeptSecrets:
+        return KeptSecrets(self.directory.secrets)
+
+    def parts(self) -> tuple[Part, ...]:
+        return (
+            Part(self.postgres),
+            Part(self._migrate(), after=("postgres",)),
+            Part(self.temporal),
+            Part(Child(self._stripe())),
+            Part(self._seed(), after=("migrate", "temporal", "stripe")),
+            Part(Child(self._worker()), after=("seed",)),
+            Part(Child(self._api()), after=("seed",)),
+        )
+
+    def where(self, name: str) -> str:
+        """The address of a part, empty for one that has none."""
+        places = {
+            "api": self.api,
+            "temporal": self.temporal.ui,
+            "postgres": f"{LOOPBACK}:{self.ports.postgres}",
+            "stripe": self.stripe,
+        }
+        return places.get(name, "")
+
+    def ready(self, pids: Mapping[str, int]) -> Ready:
+        password = self._demo_password
+        who = {role: Account(email=f"{role}@example.com", password=password) for role in Accounts.model_fields}
+        temporal = self.temporal
+        return Ready(
+            api=self.api,
+            temporal=Temporal(address=temporal.address, namespace=temporal.namespace, ui=temporal.ui),
+            database=self.postgres.app_dsn,
+            stripe=self.stripe,
+            accounts=Accounts(**who),
+            pids=Pids(**pids),
+        )
+
+    def _migrate(self) -> Program:
+        return self._ours("migrate", env={"HOLDFAST_MIGRATION_DATABASE_URL": self.postgres.owner_dsn})
+
+    def _seed(self) -> Program:
+        return self._ours("seed", "--demo", env={"HOLDFAST_DEMO_PASSWORD": self._demo_password})
+
+    def _worker(self) -> Program:
+        mark = self.directory.worker_ready
+        program = self._ours("worker", "--ready-file", str(mark))
+        return replace(program, clear=partial(mark.unlink, missing_ok=True), ready=present(mark), grace=_WORKER_GRACE)
+
+    def _api(self) -> Program:
+        program = self._ours("api", "--port", str(self.ports.api))
+        return replace(program, ready=answers(f"{self.api}/health/ready"))
+
+    def _stripe(self) -> Program:
+        return Program(
+            name="stripe",
+            argv=(
+                *(sys.executable, "-P", "-m", "sandbox.stripe", "--port", str(self.ports.stripe)),
+                *("--webhook-url", f"{self.api}/v1/webhooks/stripe"),
+                *("--webhook-secret", self._webhook_secret),
+                *("--state", str(self.directory.stripe_state)),
+            ),
+            log=self.directory.logs / "stripe.log",
+            ready=answers(f"{self.stripe}/_sandbox/state"),
+            env=self._inherited(),
+        )
+
+    def _ours(self, command: str, *arguments: str, env: Mapping[str, str] | None = None) -> Program:
+        return Program(
+            name=command,
+            argv=(sys.executable, "-P", "-m", "cli", command, *arguments),
+            log=self.directory.logs / f"{command}.log",
+            env={**self._inherited(), **self._settings(), **(env or {})},
+        )
+
+    def _settings(self) -> dict[str, str]:
+        return {
+            "DATABASE_URL": self.postgres.app_dsn,
+            "TEMPORAL_ADDRESS": self.temporal.address,
+            "TEMPORAL_NAMESPACE": self.temporal.namespace,
+            "HOLDFAST_TEMPORAL_UI_URL": self.temporal.ui,
+            "HOLDFAST_STRIPE_API_BASE": self.stripe,
+            "HOLDFAST_STRIPE_API_KEY": self._secrets.get("stripe_api_key", prefix="sk_test_"),
+            "HOLDFAST_STRIPE_WEBHOOK_SECRETS": json.dumps([self._webhook_secret]),
+            "HOLDFAST_JWT_SECRET": self._secrets.get("jwt_secret", length=48),
+        }
+
+    def _inherited(self) -> dict[str, str]:
+        ours = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_INHERITED)}
+        return {**ours, "PYTHONUNBUFFERED": "1", "TEMPORAL_CONFIG_FILE": os.devnull, **self.extra}
+
+    @property
+    def _webhook_secret(self) -> str:
+        return self._secrets.get("stripe_webhook_secret", prefix="whsec_")
+
+    @property
+    def _demo_password(self) -> str:
+        return self._secrets.get("demo_password", length=9)

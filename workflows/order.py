@@ -1,0 +1,102 @@
+"""OrderWorkflow: one order, from placement to its end."""
+
+import asyncio
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.failures import as_failure
+    from domain.orders import CancelReason, Command, OrderState, OrderStatus, Placement
+    from workflows.cancellation import CancellationStage
+    from workflows.checkout import CheckoutStage
+    from workflows.fulfilment import FulfilmentStage
+    from workflows.payment import PaymentStage
+    from workflows.progress import Progress
+    from workflows.uncancelled import finish_despite_cancel
+
+
+@workflow.defn(name="OrderWorkflow")
+class OrderWorkflow:
+    @workflow.init
+    def __init__(self, placement: Placement) -> None:
+        self.progress = Progress(placement)
+        self.checkout = CheckoutStage(self.progress)
+        self.payment = PaymentStage(self.progress)
+        self.fulfilment = FulfilmentStage(self.progress)
+        self.cancellation = CancellationStage(self.progress, self.fulfilment)
+
+    @workflow.run
+    async def run(self, placement: Placement) -> OrderState:  # noqa: ARG002 - the SDK gives it to __init__ too
+        await finish_despite_cancel(asyncio.create_task(self._live()), self.cancellation.from_outside)
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return self.progress.state
+
+    async def _live(self) -> None:
+        placed = await self.checkout.run()
+        if placed is None:
+            return
+        try:
+            if not await self.payment.run(placed):
+                await self._expire()
+            elif await self.fulfilment.run():
+                await self.fulfilment.complete()
+        except ActivityError as failure:
+            await self._fail(failure)
+        self.progress.publish()
+
+    async def _expire(self) -> None:
+        await workflow.wait_condition(lambda: self.progress.busy is None)
+        if not self.progress.closed:
+            await self.cancellation.unwind(CancelReason.EXPIRED)
+
+    async def _fail(self, failure: ActivityError) -> None:
+        """A step that can't succeed for a technical reason: nothing is kept, everything is given back."""
+        workflow.logger.error("order can't go on", exc_info=failure)
+        self.progress.ask_for_attention("A step can't succeed; giving everything back.")
+        await self.cancellation.unwind(CancelReason.OPERATOR, end=OrderStatus.FAILED)
+
+    @workflow.update
+    async def placed(self) -> OrderState:
+        """The order after its first payment attempt, or why it was refused."""
+        await workflow.wait_condition(lambda: self.payment.recorded > 0 or self.checkout.refusal is not None)
+        if self.checkout.refusal is not None:
+            raise as_failure(self.checkout.refusal)
+        return self.progress.state
+
+    @workflow.update
+    async def pay(self, command: Command) -> OrderState:
+        return await self.payment.choose(command)
+
+    @pay.validator
+    def _validate_pay(self, command: Command) -> None:  # noqa: ARG002 - the SDK wants the handler's signature
+        self.payment.refuse_choice()
+
+    @workflow.update
+    async def ship(self, command: Command) -> OrderState:
+        return await self.fulfilment.ship(command)
+
+    @ship.validator
+    def _validate_ship(self, command: Command) -> None:  # noqa: ARG002 - the SDK wants the handler's signature
+        self.fulfilment.refuse_shipment()
+
+    @workflow.update
+    async def deliver(self, command: Command) -> OrderState:
+        return await self.fulfilment.deliver(command)
+
+    @deliver.validator
+    def _validate_deliver(self, command: Command) -> None:  # noqa: ARG002 - the SDK wants the handler's signature
+        self.fulfilment.refuse_delivery()
+
+    @workflow.update
+    async def cancel(self, command: Command) -> OrderState:
+        return await self.cancellation.cancel(command)
+
+    @cancel.validator
+    def _validate_cancel(self, command: Command) -> None:  # noqa: ARG002 - the SDK wants the handler's signature
+        self.cancellation.refuse()
+
+    @workflow.signal
+    async def payment_changed(self) -> None:
+        """The provider has news of this order's payment; it is read again, never believed."""
+        self.payment.changed = True

@@ -1,0 +1,61 @@
+"""Timeouts and retry policies, and the two ways to run a step: in the database or at a provider."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import TypeVar
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+
+from workflows.names import provider_queue
+
+Input = TypeVar("Input")
+Output = TypeVar("Output")
+Holder = TypeVar("Holder")
+
+# How long a workflow task may take before another worker gets it; recovery after a kill waits for it.
+TASK_TIMEOUT = timedelta(seconds=5)
+
+_DATABASE_TIMEOUT = timedelta(seconds=5)
+_DATABASE_RETRY = RetryPolicy(
+    initial_interval=timedelta(milliseconds=200),
+    backoff_coefficient=4,
+    maximum_interval=timedelta(seconds=60),
+)
+# Longer back-offs become timers in history, so that updates and signals get through while the database is down.
+_LOCAL_RETRY_THRESHOLD = timedelta(seconds=2)
+
+# Above the provider client's own timeout, so that Temporal never gives up on a call that is still answered.
+_PROVIDER_TIMEOUT = timedelta(seconds=20)
+# Stripe may forget an idempotency key after 24 h; within the window a repeat is harmless, beyond it nothing is.
+_KEY_WINDOW = timedelta(hours=23)
+_PROVIDER_RETRY = RetryPolicy(
+    initial_interval=timedelta(milliseconds=500),
+    backoff_coefficient=2,
+    maximum_interval=timedelta(seconds=60),
+)
+
+
+async def in_database(step: Callable[[Holder, Input], Awaitable[Output]], given: Input, summary: str) -> Output:
+    """Run a database step as a local activity; it is retried until the database answers."""
+    return await workflow.execute_local_activity_method(
+        step,
+        given,
+        start_to_close_timeout=_DATABASE_TIMEOUT,
+        retry_policy=_DATABASE_RETRY,
+        local_retry_threshold=_LOCAL_RETRY_THRESHOLD,
+        summary=summary,
+    )
+
+
+async def at_provider(step: Callable[[Holder, Input], Output], given: Input, provider: str, summary: str) -> Output:
+    """Run a provider call on its provider's queue; retried with the same key while the provider remembers keys."""
+    return await workflow.execute_activity_method(
+        step,
+        given,
+        task_queue=provider_queue(provider),
+        start_to_close_timeout=_PROVIDER_TIMEOUT,
+        schedule_to_close_timeout=_KEY_WINDOW,
+        retry_policy=_PROVIDER_RETRY,
+        summary=summary,
+    )

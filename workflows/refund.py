@@ -1,0 +1,88 @@
+"""RefundWorkflow: the one road for money back, from an approved refund to the provider's last word on it."""
+
+import asyncio
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.failures import as_error
+    from activities.payments import PaymentActivities
+    from activities.refunds import RecordRefund, RefundActivities
+    from domain.payments import RefundFailed, RefundOutcome, RefundPending, RefundRequest
+    from domain.refunds import ApprovedRefund, RefundStatus
+    from workflows.names import NEEDS_ATTENTION
+    from workflows.policies import at_provider, in_database
+    from workflows.uncancelled import finish_despite_cancel
+
+# Lost webhooks are covered by asking again; refunds at banks take days.
+_POLL = timedelta(hours=6)
+
+
+@workflow.defn(name="RefundWorkflow")
+class RefundWorkflow:
+    @workflow.init
+    def __init__(self, refund: ApprovedRefund) -> None:
+        self.refund = refund
+        self.changed = False
+
+    @workflow.run
+    async def run(self, refund: ApprovedRefund) -> RefundStatus:  # noqa: ARG002 - the SDK gives it to __init__ too
+        return await finish_despite_cancel(asyncio.create_task(self._live()), self._refuse_cancel)
+
+    @workflow.signal
+    async def provider_changed(self) -> None:
+        """The provider has news; many tellings are one re-read."""
+        self.changed = True
+
+    async def _live(self) -> RefundStatus:
+        outcome = await self._ask()
+        status = await self._record(outcome)
+        while isinstance(outcome, RefundPending):
+            await self._wait_for_news()
+            request = self._request(outcome.reference)
+            outcome = await at_provider(
+                PaymentActivities.read_refund, request, request.provider, "Read the provider's state"
+            )
+            status = await self._record(outcome)
+        return status
+
+    async def _ask(self) -> RefundOutcome:
+        request = self._request(None)
+        try:
+            return await at_provider(PaymentActivities.refund, request, request.provider, "Pay the money back")
+        except ActivityError as failure:
+            error = as_error(failure)
+            return RefundFailed(reason="no_answer" if error is None else error.code)
+
+    async def _record(self, outcome: RefundOutcome) -> RefundStatus:
+        step = RecordRefund(refund=self.refund, outcome=outcome, at=workflow.now())
+        status = await in_database(RefundActivities.record, step, f"Refund: {outcome.kind}")
+        workflow.set_current_details(f"Refund of order {self.refund.order_id}: **{status}**.")
+        if isinstance(outcome, RefundFailed):
+            workflow.upsert_search_attributes([NEEDS_ATTENTION.value_set(value=True)])
+        return status
+
+    async def _wait_for_news(self) -> None:
+        try:
+            await workflow.wait_condition(lambda: self.changed, timeout=_POLL, timeout_summary="Ask the provider again")
+        except TimeoutError:
+            workflow.logger.info("no news of the refund; asking the provider")
+        self.changed = False
+
+    async def _refuse_cancel(self) -> None:
+        workflow.set_current_details("A cancellation was refused: money on its way back can't be called off.")
+
+    def _request(self, refund_reference: str | None) -> RefundRequest:
+        refund = self.refund
+        return RefundRequest(
+            provider=refund.provider,
+            key=refund.key,
+            order_id=refund.order_id,
+            reference=refund.reference,
+            amount=refund.amount,
+            currency=refund.currency,
+            refund_id=refund.refund_id,
+            refund_reference=refund_reference,
+        )

@@ -1,0 +1,43 @@
+"""Undoing a payment: void what is held, refund what is taken; the facts choose, not the workflow's memory."""
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.cancellation import Cancellation, CancellationActivities, RecordVoid
+    from activities.payments import PaymentActivities
+    from domain.payments import MoveRequest
+    from domain.refunds import ApprovedRefund
+    from workflows.names import ORDERS, refund_workflow_id
+    from workflows.policies import TASK_TIMEOUT, at_provider, in_database
+    from workflows.progress import Progress
+    from workflows.refund import RefundWorkflow
+
+
+async def give_back(progress: Progress, cancellation: Cancellation) -> None:
+    """Give the buyer's money back; with none taken or held there is nothing to do."""
+    reversal = await in_database(CancellationActivities.begin, cancellation, "Choose void or refund")
+    if reversal.void is not None:
+        progress.tell("Releasing the held money.")
+        await _void(reversal.void, cancellation.correlation_id)
+    if reversal.refund is not None:
+        progress.tell("Handing the money back to a refund workflow.")
+        await _start_refund(reversal.refund)
+
+
+async def _void(request: MoveRequest, correlation_id: str) -> None:
+    outcome = await at_provider(PaymentActivities.void, request, request.provider, "Release the held money")
+    step = RecordVoid(request=request, outcome=outcome, correlation_id=correlation_id, at=workflow.now())
+    await in_database(CancellationActivities.record_void, step, f"Void: {outcome.kind}")
+
+
+async def _start_refund(refund: ApprovedRefund) -> None:
+    """A refund outlives the order: it is a workflow of its own, abandoned by this one."""
+    await workflow.start_child_workflow(
+        RefundWorkflow.run,
+        refund,
+        id=refund_workflow_id(refund.refund_id),
+        task_queue=ORDERS,
+        task_timeout=TASK_TIMEOUT,
+        parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+        static_summary=f"Refund {refund.amount} minor units {refund.currency} of {refund.order_id}",
+    )
