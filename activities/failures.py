@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy.exc import DBAPIError
-from temporalio.exceptions import ActivityError, ApplicationError, FailureError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, FailureError
 from temporalio.worker import (
     ActivityInboundInterceptor,
     ExecuteActivityInput,
@@ -12,6 +12,9 @@ from temporalio.worker import (
 )
 
 from domain.errors import HoldfastError, from_code
+
+# The HTTP statuses from here on are faults of ours.
+_FAULT = 500
 
 
 def as_failure(error: HoldfastError) -> ApplicationError:
@@ -23,12 +26,15 @@ def as_failure(error: HoldfastError) -> ApplicationError:
         type=error.code,
         non_retryable=not error.retryable,
         next_retry_delay=timedelta(seconds=int(wait)) if wait else None,
+        # A refusal is an answer, not a fault: it is no line in the worker's log.
+        category=ApplicationErrorCategory.BENIGN if error.status < _FAULT else ApplicationErrorCategory.UNSPECIFIED,
     )
 
 
 def as_error(failure: BaseException | None) -> HoldfastError | None:
     """The domain error at the root of a Temporal failure, or None when something else failed."""
-    while isinstance(failure, FailureError | ActivityError) and not isinstance(failure, ApplicationError):
+    # A regular activity's failure comes wrapped in an ActivityError, a local activity's comes bare.
+    while isinstance(failure, FailureError) and not isinstance(failure, ApplicationError):
         failure = failure.cause
     if isinstance(failure, ApplicationError) and failure.type:
         values = failure.details[0] if failure.details and isinstance(failure.details[0], dict) else {}

@@ -1,7 +1,7 @@
 """The first stage: price the order, hold its stock and write it down, or refuse it."""
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
     from activities.cancellation import Cancellation, CancellationActivities
@@ -27,7 +27,7 @@ class CheckoutStage:
         )
         try:
             placed = await in_database(OrderActivities.place, step, "Price, hold stock, write the order")
-        except ActivityError as failure:
+        except FailureError as failure:
             self.refusal = as_error(failure)
             if self.refusal is None:
                 raise

@@ -3,7 +3,7 @@
 import asyncio
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
     from activities.failures import as_failure
@@ -41,7 +41,7 @@ class OrderWorkflow:
                 await self._expire()
             elif await self.fulfilment.run():
                 await self.fulfilment.complete()
-        except ActivityError as failure:
+        except FailureError as failure:
             await self._fail(failure)
         self.progress.publish()
 
@@ -50,7 +50,7 @@ class OrderWorkflow:
         if not self.progress.closed:
             await self.cancellation.unwind(CancelReason.EXPIRED)
 
-    async def _fail(self, failure: ActivityError) -> None:
+    async def _fail(self, failure: FailureError) -> None:
         """A step that can't succeed for a technical reason: nothing is kept, everything is given back."""
         workflow.logger.error("order can't go on", exc_info=failure)
         self.progress.ask_for_attention("A step can't succeed; giving everything back.")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
     from activities.attempts import AttemptActivities, OpenAttempt, RecordAttempt
@@ -85,7 +85,7 @@ class PaymentStage:
         summary = f"Attempt {attempt.number}: {request.capture} capture"
         try:
             return await at_provider(PaymentActivities.authorize, request, request.provider, summary)
-        except ActivityError as failure:
+        except FailureError as failure:
             error = as_error(failure)
             return Unknown(reference=request.reference, reason="no_answer" if error is None else error.code)
 

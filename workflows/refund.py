@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
     from activities.failures import as_error
@@ -52,7 +52,7 @@ class RefundWorkflow:
         request = self._request(None)
         try:
             return await at_provider(PaymentActivities.refund, request, request.provider, "Pay the money back")
-        except ActivityError as failure:
+        except FailureError as failure:
             error = as_error(failure)
             return RefundFailed(reason="no_answer" if error is None else error.code)
 

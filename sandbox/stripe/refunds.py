@@ -39,6 +39,8 @@ def create(call: Call) -> Object:
         raise Refused(message, param="amount")
     refund = shapes.refund(charge, amount, call.params, call.now)
     refund["metadata"] = forms.merged_metadata({}, call.params.get("metadata", {}))
+    if charge["payment_method_details"]["type"] == "card":
+        refund["destination_details"] = {"card": {"reference_status": "pending", "type": "refund"}, "type": "card"}
     fate = _fate(call, charge)
     if fate is RefundFate.PENDS:
         refund.update(status="pending", pending_reason="processing")

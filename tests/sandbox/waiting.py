@@ -1,7 +1,6 @@
 """Waiting for a condition, and looking at processes."""
 
 import asyncio
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -28,4 +27,4 @@ def alive(pid: int) -> bool:
 
 
 def user_of(pid: int) -> int:
-    return os.stat(f"/proc/{pid}").st_uid
+    return Path(f"/proc/{pid}").stat().st_uid

@@ -7,7 +7,9 @@ import stripe
 from tests.support.stripe_sandbox import NO_REDIRECTS
 
 
-def intent_for(client: stripe.StripeClient, order: str = "ord_1", key: str = "", **changes: Any) -> stripe.PaymentIntent:
+def intent_for(
+    client: stripe.StripeClient, order: str = "ord_1", key: str = "", **changes: Any
+) -> stripe.PaymentIntent:
     asked: Any = {
         "amount": 1000,
         "currency": "eur",

@@ -54,6 +54,7 @@ class Inbox:
     url: str
     deliveries: list[Delivery] = field(default_factory=list)
     answers: list[int] = field(default_factory=list)
+    before_answer: Callable[[], object] = lambda: None
 
     def types(self) -> list[str]:
         return [delivery.type for delivery in self.deliveries]
@@ -71,6 +72,7 @@ def open_inbox() -> Iterator[Inbox]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             inbox.deliveries.append(Delivery(body, self.headers["Stripe-Signature"], json.loads(body)))
+            inbox.before_answer()
             self.send_response(inbox.answers.pop(0) if inbox.answers else 200)
             self.send_header("Content-Length", "0")
             self.end_headers()
@@ -164,6 +166,9 @@ class Sandbox:
     def requests(self) -> list[dict[str, Any]]:
         seen: list[dict[str, Any]] = httpx2.get(f"{self.url}/_sandbox/requests").json()["requests"]
         return seen
+
+    def reset(self) -> None:
+        httpx2.post(f"{self.url}/_sandbox/reset").raise_for_status()
 
     def challenge(self, intent_id: str, outcome: str) -> httpx2.Response:
         return httpx2.post(f"{self.url}/_sandbox/3ds/{intent_id}", params={"outcome": outcome})

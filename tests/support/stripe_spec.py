@@ -16,7 +16,8 @@ JSON = Any
 
 
 class StripeSpec:
-    def __init__(self, document: JSON) -> None:
+    def __init__(self, document: JSON, examples: JSON) -> None:
+        self._examples = examples
         self._document = _as_json_schema(document)
         resource = Resource.from_contents(self._document, default_specification=DRAFT202012)
         self._registry: Registry[JSON] = Registry().with_resource("urn:stripe", resource)
@@ -44,6 +45,10 @@ class StripeSpec:
 
     def problems_of_object(self, body: JSON) -> list[str]:
         return self._problems({"$ref": f"#/components/schemas/{body['object']}"}, body)
+
+    def example(self, kind: str) -> dict[str, JSON]:
+        found: dict[str, JSON] = self._examples[kind]
+        return found
 
     def _operation(self, method: str, path: str) -> JSON:
         for template in self._paths:
@@ -89,7 +94,10 @@ def _as_json_schema(node: JSON) -> JSON:
 
 @lru_cache
 def _loaded(folder: str) -> StripeSpec:
-    return StripeSpec(json.loads((Path(folder) / "stripe" / "spec3.pruned.json").read_text()))
+    described, examples = (
+        json.loads((Path(folder) / "stripe" / name).read_text()) for name in ("spec3.pruned.json", "reply_shapes.json")
+    )
+    return StripeSpec(described, examples)
 
 
 def stripe_spec() -> StripeSpec | None:

@@ -52,7 +52,9 @@ def test_it_happened_when_the_answer_is_lost_after(sandbox: Sandbox, kind: str) 
 
 
 def test_a_dropped_connection_ends_at_once_and_a_timeout_does_not(sandbox: Sandbox) -> None:
-    sandbox.script(faults=[{"path": "/v1/charges", "do": "drop_connection"}, {"path": "/v1/events", "do": "timeout_before"}])
+    sandbox.script(
+        faults=[{"path": "/v1/charges", "do": "drop_connection"}, {"path": "/v1/events", "do": "timeout_before"}]
+    )
     headers = {"Authorization": "Bearer sk_test_x"}
 
     with pytest.raises(httpx2.RemoteProtocolError):
@@ -169,7 +171,7 @@ def test_reset_forgets_script_requests_and_state(sandbox: Sandbox, client: strip
     sandbox.script(faults=[{"path": "/v1/refunds", "do": "error_500"}])
     intent = paid(client, key="k")
 
-    assert httpx2.post(f"{sandbox.url}/_sandbox/reset").status_code == 204
+    sandbox.reset()
 
     assert httpx2.get(f"{sandbox.url}/_sandbox/script").json()["faults"] == []
     assert sandbox.requests() == []
