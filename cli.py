@@ -35,6 +35,28 @@ _GRACE_SECONDS = 15
 
 
 @app.command()
+def up(
+    data_dir: Annotated[Path, typer.Option(help="Where everything is kept.")] = Path(".holdfast"),
+    ephemeral: Annotated[bool, typer.Option(help="Keep nothing.")] = False,
+    free_ports: Annotated[bool, typer.Option(help="Pick free ports, so that several can run side by side.")] = False,
+    ready_file: Annotated[
+        Path | None, typer.Option(help="Written when all is ready: addresses, accounts, pids.")
+    ] = None,
+) -> None:
+    """Run everything on this machine: database, Temporal with its Web UI, Stripe simulator, worker and API."""
+    # The sandbox is an extra that a deployment goes without.
+    from sandbox import stack  # noqa: PLC0415
+    from sandbox.errors import StackError  # noqa: PLC0415
+
+    options = stack.StackOptions(data_dir=data_dir, ephemeral=ephemeral, free_ports=free_ports, ready_file=ready_file)
+    try:
+        asyncio.run(stack.up(options))
+    except StackError as problem:
+        typer.echo(str(problem), err=True)
+        raise typer.Exit(1) from None
+
+
+@app.command()
 def migrate() -> None:
     """Bring the database to the newest schema."""
     settings = Settings()

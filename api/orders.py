@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Literal
+from urllib.parse import quote
 
 from pydantic import AwareDatetime
 from sqlalchemy import select
@@ -113,5 +114,8 @@ def _may_see(caller: Principal, view: OrderView) -> bool:
 
 def _link(wired: Wiring, order_id: str) -> WorkflowLink:
     identity = order_workflow_id(order_id)
-    url = wired.temporal_ui_url and f"{wired.temporal_ui_url}/workflows/{identity.replace('/', '%2F')}"
+    url = None
+    if wired.temporal_ui_url:
+        namespace = wired.temporal.namespace
+        url = f"{wired.temporal_ui_url}/namespaces/{namespace}/workflows/{quote(identity, safe='')}"
     return WorkflowLink(id=identity, url=url)

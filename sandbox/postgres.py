@@ -33,8 +33,9 @@ _SETTINGS = {
     "log_error_verbosity": "terse",
     "log_min_error_statement": "panic",
 }
-# Safe against killed processes, for the page cache is the kernel's; not against a power cut.
-_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# Safe against killed processes, for the page cache is the kernel's; not against a power cut. synchronous_commit stays
+# on: without it a commit waits in the server's own memory, and `kill -9` loses it.
+_FORGETFUL = {"fsync": "off", "full_page_writes": "off"}
 
 
 class Postgres:

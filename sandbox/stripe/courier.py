@@ -8,10 +8,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from random import Random
 
-import httpx2
-
 from sandbox.faults import Script
 from sandbox.stripe.store import Store
+from sandbox.stripe.wire import Wire
 
 CONCURRENCY = 8
 ANSWER_WITHIN_SECONDS = 10.0
@@ -57,12 +56,9 @@ class Courier:
 
     async def run(self) -> None:
         self.post(self._store.owed_deliveries())
-        async with (
-            httpx2.AsyncClient(timeout=ANSWER_WITHIN_SECONDS, trust_env=False) as client,
-            asyncio.TaskGroup() as workers,
-        ):
+        async with asyncio.TaskGroup() as workers:
             for _ in range(CONCURRENCY):
-                workers.create_task(self._work(client))
+                workers.create_task(self._work())
 
     def post(self, event_ids: Sequence[str]) -> None:
         for event_id in event_ids:
@@ -100,13 +96,17 @@ class Courier:
         handle = asyncio.get_running_loop().call_later(seconds, fire)
         self._waiting.add(handle)
 
-    async def _work(self, client: httpx2.AsyncClient) -> None:
-        while True:
-            event_ids, tries = await self._ready.get()
-            for event_id in event_ids:
-                await self._deliver(client, event_id, tries)
+    async def _work(self) -> None:
+        wire = Wire(self._url)
+        try:
+            while True:
+                event_ids, tries = await self._ready.get()
+                for event_id in event_ids:
+                    await self._deliver(wire, event_id, tries)
+        finally:
+            wire.close()
 
-    async def _deliver(self, client: httpx2.AsyncClient, event_id: str, tries: int) -> None:
+    async def _deliver(self, wire: Wire, event_id: str, tries: int) -> None:
         text = self._store.text_of(event_id)
         if text is None:
             return
@@ -117,9 +117,10 @@ class Courier:
             "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
         }
         try:
-            answer = await client.post(self._url, content=body, headers=headers)
-            problem = None if answer.is_success else f"HTTP {answer.status_code}"
-        except httpx2.HTTPError as error:
+            async with asyncio.timeout(ANSWER_WITHIN_SECONDS):
+                status = await wire.post(body, headers)
+            problem = None if status in range(200, 300) else f"HTTP {status}"
+        except OSError as error:
             problem = repr(error)
         if problem is None:
             self._settle(event_id)

@@ -59,6 +59,9 @@ class Inbox:
     def types(self) -> list[str]:
         return [delivery.type for delivery in self.deliveries]
 
+    def tells_of(self, object_id: str) -> bool:
+        return any(delivery.event["data"]["object"]["id"] == object_id for delivery in self.deliveries)
+
     def wait_for(self, *types: str) -> list[Delivery]:
         wait_until(lambda: set(types) <= set(self.types()))
         return [delivery for delivery in self.deliveries if delivery.type in types]

@@ -40,6 +40,7 @@ def test_a_declined_card_leaves_the_intent_open_for_another(
     assert error is not None
     assert (declined.value.http_status, error.type) == (402, "card_error")
     assert (error.code, error.decline_code) == (code, decline_code)
+    assert error.payment_intent is not None
     intent = client.v1.payment_intents.retrieve(error.payment_intent.id)
     assert (intent.status, intent.payment_method) == ("requires_payment_method", None)
     assert intent.last_payment_error is not None

@@ -20,8 +20,8 @@ CREATE = {
 }
 
 
-def create(sandbox: Sandbox, key: str, token: str = "sk_test_holdfast", **changes: str) -> httpx2.Response:
-    headers = {"Idempotency-Key": key, "Authorization": f"Bearer {token}"}
+def create(sandbox: Sandbox, key: str, caller: str = "sk_test_holdfast", **changes: str) -> httpx2.Response:
+    headers = {"Idempotency-Key": key, "Authorization": f"Bearer {caller}"}
     return sandbox.post("/v1/payment_intents", {**CREATE, **changes}, **headers)
 
 

@@ -135,6 +135,7 @@ def test_a_finished_intent_refuses_every_verb(
 
     assert refused.value.code == "payment_intent_unexpected_state"
     assert refused.value.error is not None
+    assert refused.value.error.payment_intent is not None
     assert refused.value.error.payment_intent.status == status
     assert sandbox.state("ord_1") == before
 
