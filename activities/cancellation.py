@@ -159,6 +159,7 @@ async def _approve_refund(
         key=known.operation_key,
         reference=payment.reference,
         amount=known.amount,
+        payment_amount=payment.amount,
         currency=known.currency,
         correlation_id=step.correlation_id,
     )

@@ -15,9 +15,9 @@ take an `Idempotency-Key`: a repeat with the same body gets the first answer. Er
 
 def create_app(wiring: Wiring, *, max_body_bytes: int = 1_000_000) -> FastAPI:
     """The HTTP surface over one wiring."""
-    app = FastAPI(title="Holdfast", version="1", description=DESCRIPTION, redoc_url=None)
+    app = FastAPI(title="Holdfast", version="1", description=DESCRIPTION, redoc_url=None, max_body_size=max_body_bytes)
     app.state.wiring = wiring
-    app.add_middleware(RequestFrame, max_body_bytes=max_body_bytes)
+    app.add_middleware(RequestFrame)
     problems.install(app)
     for resource in (auth, products, orders, payments, webhooks, health):
         app.include_router(resource.router)

@@ -1,31 +1,25 @@
-"""What every request passes: a request id in and out, a limit on the body, one access line in the log."""
+"""What every request passes: a request id in and out, and one access line in the log."""
 
 import re
 import time
 from typing import Any
 
 import structlog
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.problems import MEDIA_TYPE, body_of, unexpected
+from api.problems import MEDIA_TYPE, unexpected
 from db.ids import new_id
-from domain.errors import BodyTooLarge
 
 _REQUEST_ID = re.compile(rb"^[A-Za-z0-9._-]{1,128}$")
 
 log = structlog.get_logger()
 
 
-class _BodyTooLong(Exception):
-    """The body passed the limit while it was read."""
-
-
 class RequestFrame:
     """The X-Request-Id of the caller, or one of our own, becomes the correlation id of events and workflows."""
 
-    def __init__(self, app: ASGIApp, *, max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self.limit = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -38,7 +32,7 @@ class RequestFrame:
         answer = _Answer(send, request_id)
         started = time.perf_counter()
         try:
-            await self._run(scope, receive, answer, headers)
+            await self._run(scope, receive, answer)
         finally:
             route = scope.get("route")
             log.info(
@@ -50,32 +44,13 @@ class RequestFrame:
                 request_id=request_id,
             )
 
-    async def _run(self, scope: Scope, receive: Receive, answer: "_Answer", headers: dict[bytes, bytes]) -> None:
-        declared = headers.get(b"content-length", b"0")
-        if declared.isdigit() and int(declared) > self.limit:
-            await self._refuse(answer)
-            return
-        read = 0
-
-        async def limited() -> Message:
-            nonlocal read
-            message = await receive()
-            read += len(message.get("body", b""))
-            if read > self.limit:
-                raise _BodyTooLong
-            return message
-
+    async def _run(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
         try:
-            await self.app(scope, limited, answer)
-        except _BodyTooLong:
-            await self._refuse(answer)
+            await self.app(scope, receive, answer)
         except Exception as error:  # noqa: BLE001 - the last frame: nothing above may print what a person sent
             body = unexpected(error, answer.request_id)
             if answer.status is None:
                 await answer.problem(500, body)
-
-    async def _refuse(self, answer: "_Answer") -> None:
-        await answer.problem(BodyTooLarge.status, body_of(BodyTooLarge(limit=self.limit), answer.request_id))
 
 
 class _Answer:

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from domain.errors import (
     BodyInvalid,
     BodyMalformed,
+    BodyTooLarge,
     DatabaseUnavailable,
     HoldfastError,
     MethodNotAllowed,
@@ -84,7 +85,7 @@ def _pointer(location: Sequence[str | int]) -> str:
 
 async def _framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    known = {404: RouteNotFound(), 405: MethodNotAllowed()}
+    known = {404: RouteNotFound(), 405: MethodNotAllowed(), 413: BodyTooLarge()}
     if error.status_code in known:
         return response_of(known[error.status_code], request_id_of(request))
     return response_of(BodyMalformed(), request_id_of(request))
@@ -98,7 +99,7 @@ async def _database(request: Request, error: Exception) -> Response:
 def unexpected(error: Exception, request_id: str) -> bytes:
     """A 500's document; of the error only its kind and place are logged, for its message may repeat what was sent."""
     kind = type(error.orig).__name__ if isinstance(error, DBAPIError) else type(error).__name__
-    log.error("unexpected error", error=kind, request_id=request_id, stack=_places(error))
+    log.error("unexpected error", error=kind, request_id=request_id, places=_places(error))
     return body_of(HoldfastError(), request_id)
 
 

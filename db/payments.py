@@ -147,6 +147,7 @@ def move_request(payment: Payment, operation: PaymentOperation) -> MoveRequest:
         order_id=payment.order_id,
         reference=payment.reference,
         amount=operation.amount,
+        payment_amount=payment.amount,
         currency=payment.currency,
     )
 

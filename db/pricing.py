@@ -43,7 +43,7 @@ async def one_currency(session: AsyncSession, product_ids: set[str]) -> str:
     rows = await session.execute(
         select(Product.id, Product.currency).where(Product.id.in_(product_ids), Product.active)
     )
-    currencies = dict(rows.tuples().all())
+    currencies = dict(rows.all())
     for identity in sorted(product_ids - currencies.keys()):
         raise ProductUnavailable(product_id=identity)
     if len(set(currencies.values())) > 1:

@@ -111,7 +111,7 @@ class MethodNotAllowed(HoldfastError):
 class BodyTooLarge(HoldfastError):
     status = 413
     code = "body_too_large"
-    sentence = "The body is larger than {limit} bytes."
+    sentence = "The body is larger than this deployment takes."
 
 
 class Conflict(HoldfastError):

@@ -279,13 +279,17 @@ class AuthorizeRequest(Value):
 
 
 class MoveRequest(Value):
-    """Capture or void what was authorised under `reference`. Amount in minor units (the whole for a void)."""
+    """Capture, void or read what was asked for under `reference`. Amounts in minor units.
+
+    `amount` is what is to be moved; `payment_amount` is the whole payment, which the provider's object must be of.
+    """
 
     provider: str
     key: str
     order_id: OrderId
     reference: str
     amount: Minor
+    payment_amount: Minor
     currency: Currency
 
 

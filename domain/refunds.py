@@ -48,7 +48,7 @@ class RefundReason(StrEnum):
 
 
 class ApprovedRefund(Value):
-    """A refund that needs no more decision: what RefundWorkflow is started with. Amount in minor units."""
+    """A refund that needs no more decision: what RefundWorkflow is started with. Amounts in minor units."""
 
     refund_id: RefundId
     order_id: OrderId
@@ -58,5 +58,6 @@ class ApprovedRefund(Value):
     key: str
     reference: str
     amount: Minor
+    payment_amount: Minor
     currency: Currency
     correlation_id: str

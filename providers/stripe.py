@@ -282,7 +282,8 @@ def _check_ours(thing: PaymentIntent | Refund, order_id: str, amount: int, curre
 
 def _outcome(intent: PaymentIntent, request: AuthorizeRequest | MoveRequest) -> PaymentOutcome:
     """What a PaymentIntent says: https://docs.stripe.com/payments/paymentintents/lifecycle"""
-    _check_ours(intent, request.order_id, request.amount, request.currency)
+    whole = request.payment_amount if isinstance(request, MoveRequest) else request.amount
+    _check_ours(intent, request.order_id, whole, request.currency)
     match intent.status:
         case "succeeded":
             amount = from_stripe(intent.amount_received, request.currency)

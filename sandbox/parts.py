@@ -20,8 +20,8 @@ from workflows.names import SEARCH_ATTRIBUTES
 
 # The user's own Temporal profile or database must not reach into the sandbox.
 _NOT_INHERITED = ("TEMPORAL_", "PG", "DATABASE_URL")
-# Long enough for a payment call under way to end.
-_WORKER_GRACE = 20.0
+# Long enough for a payment call under way to end, and for the request that waits for it.
+_GRACE = 20.0
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Blueprint:
     def _worker(self) -> Program:
         mark = self.directory.worker_ready
         program = self._ours("worker", "--ready-file", str(mark))
-        return replace(program, clear=partial(mark.unlink, missing_ok=True), ready=present(mark), grace=_WORKER_GRACE)
+        return replace(program, clear=partial(mark.unlink, missing_ok=True), ready=present(mark))
 
     def _api(self) -> Program:
         program = self._ours("api", "--port", str(self.ports.api))
@@ -126,6 +126,7 @@ class Blueprint:
             name=command,
             argv=(sys.executable, "-P", "-m", "cli", command, *arguments),
             log=self.directory.logs / f"{command}.log",
+            grace=_GRACE,
             env={**self._inherited(), **self._settings(), **(env or {})},
         )
 

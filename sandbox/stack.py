@@ -15,7 +15,7 @@ from sandbox.errors import PortsTaken, StackError
 from sandbox.parts import Blueprint
 from sandbox.ports import Ports
 from sandbox.ready import Ready
-from sandbox.supervisor import Notice, Supervisor
+from sandbox.supervisor import Notice, Patience, Supervisor
 
 _PORT_DRAWS = 3
 _PORTS_MAY_TAKE = 10.0
@@ -29,22 +29,24 @@ Progress = Callable[[str, Notice, str], None]
 
 @dataclass(frozen=True)
 class StackOptions:
-    """`environment` joins that of our own programs (worker, API, migrations, seed, simulators)."""
+    """`environment` joins that of our own programs and simulators; `free_ports` wins over `ports`."""
 
     data_dir: Path = Path(".holdfast")
     ephemeral: bool = False
     free_ports: bool = False
     ready_file: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    ports: Ports = field(default_factory=Ports)
+    patience: Patience = field(default_factory=Patience)
 
 
 class Stack:
-    def __init__(self, blueprint: Blueprint, ready_file: Path | None, notify: Progress) -> None:
+    def __init__(self, blueprint: Blueprint, options: StackOptions, notify: Progress) -> None:
         self._blueprint = blueprint
-        self._ready_file = ready_file
+        self._ready_file = options.ready_file
         self._notify = notify
         self._all_ready = False
-        self.supervisor = Supervisor(blueprint.parts(), notify=self._noticed)
+        self.supervisor = Supervisor(blueprint.parts(), notify=self._noticed, patience=options.patience)
 
     @property
     def logs(self) -> Path:
@@ -112,11 +114,11 @@ async def _started(options: StackOptions, directory: DataDirectory, notify: Prog
     draws_left = _PORT_DRAWS if options.free_ports else 1
     while True:
         draws_left -= 1
-        ports = Ports.drawn() if options.free_ports else Ports()
+        ports = Ports.drawn() if options.free_ports else options.ports
         if taken := await _taken(ports, patiently=directory.left_running):
             raise PortsTaken(taken)
         blueprint = Blueprint(directory, ports, durable=not options.ephemeral, extra=options.environment)
-        stack = Stack(blueprint, options.ready_file, notify)
+        stack = Stack(blueprint, options, notify)
         try:
             await stack.start()
         except BaseException as problem:

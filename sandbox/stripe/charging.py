@@ -26,7 +26,7 @@ def confirm(call: Call, intent: Object, method: Object) -> Object:
     if method["type"] == "sepa_debit":
         return _start_debit(call, intent)
     passed = call.store.hidden(method["id"]).get("challenge_passed") == intent["id"]
-    if not passed and _needs_challenge(call, method):
+    if not passed and _needs_challenge(call, intent, method):
         unattended = call.params.get("off_session") or call.params.get("error_on_requires_action")
         if unattended:
             return fail(call, intent, method, decline("authentication_required"))
@@ -38,7 +38,7 @@ def attempt(call: Call, intent: Object, method: Object, *, authenticated: bool =
     card = card_of(call, method)
     if card.declines is not None:
         return fail(call, intent, method, decline(card.declines))
-    manual = intent["capture_method"] == "manual"
+    manual = "manual" in {intent["capture_method"], _card_option(intent, "capture_method")}
     capture_before = int(call.store.now() + call.script.hold_ms / 1000) if manual else None
     details = shapes.card_details(card, method, intent["amount"], capture_before)
     if authenticated:
@@ -159,7 +159,14 @@ def _back_to_method(call: Call, intent: Object, error: CardError, *, type_: str 
     call.store.save(intent)
 
 
-def _needs_challenge(call: Call, method: Object) -> bool:
+def _card_option(intent: Object, name: str) -> str | None:
+    value: str | None = intent["payment_method_options"]["card"].get(name)
+    return value
+
+
+def _needs_challenge(call: Call, intent: Object, method: Object) -> bool:
+    if _card_option(intent, "request_three_d_secure") in {"any", "challenge"}:
+        return True
     match card_of(call, method).challenge:
         case Challenge.NEVER:
             return False

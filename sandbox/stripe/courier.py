@@ -30,7 +30,7 @@ def signature(secret: str, body: bytes, at: int) -> str:
 class Courier:
     """An event leaves the list of the undelivered when an endpoint said 2xx, the script dropped it, or we gave up."""
 
-    def __init__(self, store: Store, url: str, secret: str, retry_after: Sequence[float] = RETRY_AFTER_SECONDS) -> None:
+    def __init__(self, store: Store, url: str, secret: str, retry_after: Sequence[float]) -> None:
         self._store = store
         self._url = url
         self._secret = secret
@@ -56,9 +56,12 @@ class Courier:
 
     async def run(self) -> None:
         self.post(self._store.owed_deliveries())
-        async with asyncio.TaskGroup() as workers:
-            for _ in range(CONCURRENCY):
-                workers.create_task(self._work())
+        try:
+            async with asyncio.TaskGroup() as workers:
+                for _ in range(CONCURRENCY):
+                    workers.create_task(self._work())
+        finally:
+            self._write_settled()
 
     def post(self, event_ids: Sequence[str]) -> None:
         for event_id in event_ids:
@@ -135,5 +138,8 @@ class Courier:
         # Losing these in a crash only means a second delivery, so they are written a few at a time.
         self._settled.append(event_id)
         if len(self._settled) >= SETTLED_AT_ONCE or self._ready.empty():
-            self._store.settle_deliveries(self._settled)
-            self._settled.clear()
+            self._write_settled()
+
+    def _write_settled(self) -> None:
+        self._store.settle_deliveries(self._settled)
+        self._settled.clear()

@@ -38,7 +38,8 @@ async def serve(simulator: Simulator, operation: Operation, request: Request) ->
         answer = await _answer(simulator, operation, request, caller, request_id)
     except StripeError as error:
         answer = _as_answer(error.status, error.body(), request_id)
-    return respond(answer, request_id, exchange.seen.key)
+    version = request.headers.get("stripe-version", API_VERSION)
+    return respond(answer, request_id, exchange.seen.key, version)
 
 
 def authenticate(header: str | None, operation: Operation) -> Caller:
@@ -57,8 +58,8 @@ def authenticate(header: str | None, operation: Operation) -> Caller:
     return Caller(account, kind == "pk")
 
 
-def respond(answer: Answer, request_id: str, key: str | None) -> Response:
-    headers = {"Request-Id": request_id, "Stripe-Version": API_VERSION}
+def respond(answer: Answer, request_id: str, key: str | None, version: str) -> Response:
+    headers = {"Request-Id": request_id, "Stripe-Version": version}
     if key is not None:
         headers["Idempotency-Key"] = key
     if answer.request_id != request_id:

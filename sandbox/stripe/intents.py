@@ -14,12 +14,16 @@ UNTRIED = ("requires_payment_method", "requires_confirmation", "requires_action"
 CANCELLABLE = ("requires_payment_method", "requires_capture", "requires_confirmation", "requires_action")
 
 _AUTOMATIC_METHODS = Form({"enabled": forms.boolean, "allow_redirects": forms.choice("always", "never")}, ("enabled",))
+_CARD_OPTIONS: dict[str, Rule] = {
+    "capture_method": forms.choice("manual"),
+    "request_three_d_secure": forms.choice("any", "automatic", "challenge"),
+}
 _SHARED: dict[str, Rule] = {
     **forms.EXPANDING,
     "capture_method": forms.choice("automatic", "automatic_async", "manual"),
     "payment_method": forms.text,
     "payment_method_data": forms.hash_of(METHOD_DATA),
-    "payment_method_options": forms.anything,
+    "payment_method_options": forms.hash_of(Form({"card": forms.hash_of(Form(_CARD_OPTIONS))})),
     "payment_method_types": forms.texts,
     "receipt_email": forms.limited(800),
     "setup_future_usage": forms.choice("", "off_session", "on_session"),
@@ -94,6 +98,7 @@ def create(call: Call) -> Object:
         _check_ready(call, intent, method)
     if method is not None:
         intent.update(payment_method=method["id"], status="requires_confirmation")
+    _take_options(intent, params)
     call.store.add(intent, return_url=params.get("return_url"))
     call.emit("payment_intent.created", intent)
     if params.get("confirm") and method is not None:
@@ -121,8 +126,9 @@ def update(call: Call) -> Object:
     if params.get("customer"):
         call.referred("customer", "customer")
     method = _sent_method(call, intent)
-    if method is not None:
-        intent.update(payment_method=method["id"], status="requires_confirmation", next_action=None)
+    if "payment_method" in params or method is not None:
+        status = "requires_payment_method" if method is None else "requires_confirmation"
+        intent.update(payment_method=method and method["id"], status=status, next_action=None)
     _take(intent, params)
     call.store.save(intent)
     return intent
@@ -199,10 +205,15 @@ def _take(intent: Object, params: Params) -> None:
     for name, value in params.items():
         if name in intent and name not in skipped:
             intent[name] = value or None
+    _take_options(intent, params)
     if "payment_method_types" in params:
         intent["automatic_payment_methods"] = None
     if "metadata" in params:
         intent["metadata"] = forms.merged_metadata(intent["metadata"], params["metadata"])
+
+
+def _take_options(intent: Object, params: Params) -> None:
+    intent["payment_method_options"]["card"].update(params.get("payment_method_options", {}).get("card", {}))
 
 
 def _check_combination(params: Params) -> None:

@@ -1,8 +1,9 @@
 """The running simulator: what it knows, its script, its couriers and timers."""
 
 import asyncio
+import logging
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -24,12 +25,16 @@ NAMED = re.compile(r"^/v1/(?:payment_intents|charges|refunds)/((?:pi|ch|re)_\w+)
 CONFIRMED = re.compile(r"^/v1/payment_intents/[^/]+/confirm$")
 RETRY_AFTER_SECONDS = "1"
 
+log = logging.getLogger("sandbox.stripe")
+
 
 class Simulator:
-    def __init__(self, state: Path | None, webhook_url: str | None, webhook_secret: str) -> None:
+    def __init__(
+        self, state: Path | None, webhook_url: str | None, webhook_secret: str, retry_after: Sequence[float]
+    ) -> None:
         self.store = Store(state)
         self.script = StripeScript()
-        self._courier = Courier(self.store, webhook_url, webhook_secret) if webhook_url else None
+        self._courier = Courier(self.store, webhook_url, webhook_secret, retry_after) if webhook_url else None
         self._timers = Timers(self.store, self.open_call, self._announce)
         self._in_flight: set[tuple[str, str]] = set()
 
@@ -63,6 +68,8 @@ class Simulator:
         tasks = [asyncio.create_task(self._timers.run())]
         if self._courier is not None:
             tasks.append(asyncio.create_task(self._courier.run()))
+        for task in tasks:
+            task.add_done_callback(_complain)
         try:
             yield
         finally:
@@ -134,3 +141,8 @@ class Simulator:
         if found is not None and found["object"] != "payment_intent":
             found = self.store.find("payment_intent", found.get("payment_intent") or "") or found
         return None if found is None else (found.get("metadata") or {}).get("order_id")
+
+
+def _complain(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        log.critical("a part of the simulator stopped; restart it", exc_info=task.exception())

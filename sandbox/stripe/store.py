@@ -29,10 +29,13 @@ CREATE TABLE IF NOT EXISTS answers (
     body BLOB NOT NULL, request_id TEXT NOT NULL, stored REAL NOT NULL, PRIMARY KEY (account, key)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS due (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, what TEXT NOT NULL, id TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS due_by_time ON due (at, seq);
 CREATE TABLE IF NOT EXISTS undelivered (event TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 LABELS = {"event": "type", "payment_method": "type", "customer": "email"}
 ALPHABET = string.ascii_letters + string.digits
+_LETTERS = bytes(ord(ALPHABET[byte % len(ALPHABET)]) for byte in range(256))
+_encoder = json.JSONEncoder(separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ class Due:
 
 
 def new_id(prefix: str, length: int = 24) -> str:
-    return prefix + "_" + "".join(secrets.choice(ALPHABET) for _ in range(length))
+    return prefix + "_" + secrets.token_bytes(length).translate(_LETTERS).decode()
 
 
 class Store:
@@ -173,4 +176,4 @@ def _indexed(body: Mapping[str, Any]) -> tuple[str | None, ...]:
 
 
 def _dump(body: Mapping[str, Any]) -> str:
-    return json.dumps(body, separators=(",", ":"))
+    return _encoder.encode(body)

@@ -24,8 +24,11 @@ def prefix() -> tuple[str, ...]:
 
 @contextmanager
 def home() -> Iterator[Path]:
-    """A directory of that user's, outside of pytest's, which is root's alone."""
+    """A directory of that user's with an empty `tmp`, outside of pytest's, which is root's alone."""
     with TemporaryDirectory(dir=tempfile.gettempdir()) as folder:
+        scratch = Path(folder, "tmp")
+        scratch.mkdir()
         if prefix()[:1] == ("setpriv",):
             os.chown(folder, _NOBODY, _NOBODY)
+            os.chown(scratch, _NOBODY, _NOBODY)
         yield Path(folder)

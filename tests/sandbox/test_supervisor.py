@@ -97,7 +97,7 @@ async def test_a_killed_child_is_restarted_however_often(faithful: Callable[[str
         await supervisor.start()
         for kills in range(1, _HASTY.crashes + 3):
             os.kill(supervisor.pids["worker"], SIGKILL)
-            await until(lambda kills=kills: told.count(f"worker {Notice.RESTARTED}") == kills)
+            await until(partial(_told_times, told, f"worker {Notice.RESTARTED}", kills))
 
         assert alive(supervisor.pids["worker"])
 
@@ -113,6 +113,10 @@ async def test_a_child_that_crashes_for_ever_makes_it_fail_with_the_end_of_its_l
 
     assert caught.value.name == "worker"
     assert caught.value.crashes == 3
+
+
+def _told_times(told: list[str], what: str, times: int) -> bool:
+    return told.count(what) == times
 
 
 async def run(supervisor: Supervisor) -> None:
@@ -131,7 +135,7 @@ async def test_a_step_that_fails_stops_the_start_before_those_that_need_it(
     )
 
     async with supervised(*parts) as (supervisor, _):
-        with pytest.raises(ChildDied, match="migrate ended with code 1.\ncolumn missing"):
+        with pytest.raises(ChildDied, match=r"migrate ended with code 1\.\ncolumn missing"):
             await run(supervisor)
         database = supervisor.pids["database"]
 

@@ -182,8 +182,8 @@ class Sandbox:
 
 
 @contextlib.contextmanager
-def open_sandbox(webhook_url: str | None = None, state: Path | None = None) -> Iterator[Sandbox]:
-    app = Overhearing(create_app(webhook_url, SECRET, state=state))
+def open_sandbox(webhook_url: str | None = None, state: Path | None = None, **more: Any) -> Iterator[Sandbox]:
+    app = Overhearing(create_app(webhook_url, SECRET, state=state, **more))
     listening = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)

@@ -273,3 +273,33 @@ def test_any_other_key_is_unknown(sandbox: Sandbox, key: str) -> None:
 
     assert refused.value.http_status == 401
     assert sandbox.state("ord_1") == {}
+
+
+def test_a_hold_can_be_asked_for_by_the_cards_own_option(client: stripe.StripeClient, sandbox: Sandbox) -> None:
+    intent = paid(client, payment_method_options={"card": {"capture_method": "manual"}})
+
+    assert intent.status == "requires_capture"
+    assert sandbox.state("ord_1")["captured"] == 0
+
+
+def test_a_challenge_can_be_asked_for_on_any_card(client: stripe.StripeClient, sandbox: Sandbox) -> None:
+    intent = paid(client, payment_method_options={"card": {"request_three_d_secure": "challenge"}})
+
+    assert intent.status == "requires_action"
+    assert sandbox.state("ord_1")["authorized"] == 0
+
+
+def test_an_option_the_simulator_does_not_act_on_is_refused(client: stripe.StripeClient, sandbox: Sandbox) -> None:
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        paid(client, payment_method_options={"card": {"request_overcapture": "if_available"}})
+
+    assert refused.value.code == "parameter_unknown"
+    assert sandbox.state("ord_1") == {}
+
+
+def test_a_method_can_be_taken_back(client: stripe.StripeClient) -> None:
+    intent = intent_for(client, payment_method="pm_card_visa")
+
+    changed = client.v1.payment_intents.update(intent.id, {"payment_method": ""})
+
+    assert (changed.status, changed.payment_method) == ("requires_payment_method", None)

@@ -3,12 +3,13 @@
 import threading
 import time
 from functools import partial
+from pathlib import Path
 
 import pytest
 import stripe
 
 from tests.support.stripe_payments import held, intent_for, paid
-from tests.support.stripe_sandbox import SECRET, Inbox, Sandbox, wait_until
+from tests.support.stripe_sandbox import SECRET, Inbox, Sandbox, open_inbox, open_sandbox, wait_until
 
 PAID = ["payment_intent.created", "charge.succeeded", "payment_intent.succeeded", "charge.updated"]
 
@@ -75,6 +76,32 @@ def test_an_undelivered_event_is_pending(client: stripe.StripeClient, inbox: Inb
     (delivery, *_) = inbox.wait_for("payment_intent.created")
 
     assert client.v1.events.retrieve(delivery.event["id"]).pending_webhooks == 1
+
+
+def test_an_event_is_given_up_when_the_retries_are_used_up(inbox: Inbox) -> None:
+    inbox.answers[:] = [500] * 3
+    with open_sandbox(inbox.url, retry_after=(0.01, 0.01)) as sandbox:
+        client = sandbox.client()
+        intent_for(client)
+        wait_until(lambda: client.v1.events.list().data[0].pending_webhooks == 0)
+
+        assert inbox.types() == ["payment_intent.created"] * 3
+        paid(client, "ord_2")
+        inbox.wait_for("payment_intent.succeeded")
+
+    assert inbox.types().count("payment_intent.created") == 4
+
+
+def test_an_endpoint_that_is_down_gets_its_events_when_it_is_back(tmp_path: Path) -> None:
+    with open_inbox() as gone:
+        pass
+    with open_sandbox(gone.url, tmp_path / "stripe.db", retry_after=(0.01,) * 1000) as sandbox:
+        intent = intent_for(sandbox.client())
+        assert sandbox.client().v1.events.list().data[0].pending_webhooks == 1
+
+    with open_inbox() as inbox, open_sandbox(inbox.url, tmp_path / "stripe.db") as sandbox:
+        (delivery,) = inbox.wait_for("payment_intent.created")
+        assert delivery.event["data"]["object"]["id"] == intent.id
 
 
 def test_a_duplicated_event_comes_as_often_as_told(client: stripe.StripeClient, sandbox: Sandbox, inbox: Inbox) -> None:

@@ -1,0 +1,85 @@
+"""Real servers for all tests: one PostgreSQL a test process, a migrated database and a Temporal server a test."""
+
+import shutil
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from db.migrate import upgrade
+from db.session import Database
+from sandbox.ports import free_port, free_ports
+from sandbox.postgres import Postgres
+from sandbox.temporal import TemporalServer
+from tests.support.arena import Arena, free_listener, open_arena
+from tests.support.stripe_sandbox import open_sandbox
+from workflows.names import SEARCH_ATTRIBUTES
+
+TEMPLATE = "holdfast"
+
+
+@pytest.fixture(scope="session")
+def scratch() -> Iterator[Path]:
+    """A directory that an unprivileged database server may reach, gone afterwards."""
+    directory = Path(tempfile.mkdtemp(prefix="holdfast-test-"))
+    directory.chmod(0o755)
+    yield directory
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest_asyncio.fixture(scope="session")
+async def postgres(scratch: Path) -> AsyncIterator[Postgres]:
+    """One server, its `holdfast` database migrated once and used as the template of every test's own."""
+    server = Postgres(scratch / "postgres", port=free_port(), durable=False)
+    await server.start()
+    upgrade(server.owner_dsn)
+    yield server
+    await server.stop()
+
+
+@pytest_asyncio.fixture
+async def database_name(postgres: Postgres) -> AsyncIterator[str]:
+    name = f"test_{uuid.uuid4().hex}"
+    await postgres.create_database(name, template=TEMPLATE)
+    yield name
+    await postgres.drop_database(name)
+
+
+@pytest.fixture
+def owner_dsn(postgres: Postgres, database_name: str) -> str:
+    """The login that owns the schema of the test's database."""
+    return postgres.owner_dsn_of(database_name)
+
+
+@pytest_asyncio.fixture
+async def database(postgres: Postgres, database_name: str) -> AsyncIterator[Database]:
+    """A migrated database of the test's own, logged in as the application."""
+    opened = Database(postgres.app_dsn_of(database_name))
+    yield opened
+    await opened.close()
+
+
+@pytest_asyncio.fixture
+async def temporal(scratch: Path) -> AsyncIterator[TemporalServer]:
+    """A Temporal server of the test's own: queues are named the same in every system."""
+    port, ui_port = free_ports(2)
+    directory = scratch / f"temporal-{port}"
+    server = TemporalServer(
+        directory, port=port, ui_port=ui_port, search_attributes=SEARCH_ATTRIBUTES, persistent=False
+    )
+    await server.start()
+    yield server
+    await server.kill()
+
+
+@pytest_asyncio.fixture
+async def arena(database: Database, temporal: TemporalServer) -> AsyncIterator[Arena]:
+    """The whole system, with the provider's webhooks on."""
+    listening = free_listener()
+    webhook_url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1/webhooks/stripe"
+    with open_sandbox(webhook_url) as stripe:
+        async with open_arena(database, temporal.address, stripe, listening) as opened:
+            yield opened

@@ -1,0 +1,249 @@
+"""The whole system in one process, on real servers: PostgreSQL, Temporal, the Stripe simulator, workers and the API."""
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from socket import create_server, socket
+from typing import Any
+
+import httpx2
+import uvicorn
+from starlette.types import ASGIApp
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+import worker as workers
+from api.app import create_app
+from api.deps import Wiring
+from api.tokens import Tokens
+from db import stock
+from db.ids import new_id
+from db.seed import seed_prices
+from db.session import Database
+from db.tables import Account, Product
+from domain.orders import Policy, Role
+from domain.payments import PaymentGateway
+from providers.stripe import NAME as STRIPE
+from providers.stripe import StripeGateway, StripeWebhooks
+from tests.support.stripe_sandbox import SECRET, Sandbox
+
+ADDRESS = {
+    "name": "Ada Example",
+    "line1": "1 Quay Street",
+    "city": "Oakland",
+    "region": "CA",
+    "postal_code": "94601",
+    "country": "US",
+}
+# A quarter of Stripe's read timeout by default: a lost answer is noticed soon.
+READ_TIMEOUT = 2.5
+
+
+class _Served(uvicorn.Server):
+    """A server inside a test's own loop, which keeps its signal handlers."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def serving(app: ASGIApp, listening: socket) -> AsyncIterator[None]:
+    server = _Served(uvicorn.Config(app, log_level="error", access_log=False, timeout_graceful_shutdown=1))
+    task = asyncio.create_task(server.serve(sockets=[listening]))
+    await eventually(lambda: server.started)
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await task
+
+
+async def eventually(condition: Any, *, seconds: float = 30.0) -> Any:
+    """Wait until a (sync or async) condition is truthy, and return it."""
+    give_up = asyncio.get_running_loop().time() + seconds
+    while True:
+        seen = condition()
+        if asyncio.iscoroutine(seen):
+            seen = await seen
+        if seen:
+            return seen
+        assert asyncio.get_running_loop().time() < give_up, "what was waited for did not come"
+        await asyncio.sleep(0.02)
+
+
+@dataclass
+class Arena:
+    """One system with its own database and Temporal server; `http` speaks to the API as a client would."""
+
+    database: Database
+    temporal: Client
+    stripe: Sandbox
+    http: httpx2.AsyncClient
+    tokens: Tokens
+    providers: Mapping[str, PaymentGateway]
+    people: dict[Role, str] = field(default_factory=dict)
+    _working: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
+
+    async def start_workers(self) -> None:
+        self._working = contextlib.AsyncExitStack()
+        await self._working.enter_async_context(workers.orders_worker(self.temporal, self.database))
+        for name in self.providers:
+            await self._working.enter_async_context(workers.provider_worker(self.temporal, self.providers, name))
+
+    async def stop_workers(self) -> None:
+        await self._working.aclose()
+
+    async def person(self, role: Role) -> str:
+        """The account of a role, made on first use."""
+        if role not in self.people:
+            self.people[role] = await self.new_account(role)
+        return self.people[role]
+
+    async def new_account(self, role: Role) -> str:
+        account = new_id("acc")
+        async with self.database.transaction() as session:
+            row = Account(
+                id=account,
+                email=f"{account}@example.com",
+                name=role,
+                role=role,
+                password_hash="unused",
+                created=datetime.now(UTC),
+            )
+            session.add(row)
+        return account
+
+    async def product(self, *, price: int = 1999, on_hand: int = 100, currency: str = "USD", seller: str = "") -> str:
+        at = datetime.now(UTC)
+        product = new_id("prd")
+        async with self.database.transaction() as session:
+            row = Product(
+                id=product,
+                seller_id=seller or await self.person(Role.SELLER),
+                own_sale=False,
+                name="Anchor shackle",
+                price=price,
+                currency=currency,
+                created=at,
+                updated=at,
+            )
+            session.add(row)
+            await session.flush()
+            stock.open_stock(session, product, on_hand, at)
+        return product
+
+    async def headers(self, who: Role | str, key: str | None = None) -> dict[str, str]:
+        role = who if isinstance(who, Role) else Role.BUYER
+        account = await self.person(who) if isinstance(who, Role) else who
+        token = self.tokens.issue(account, role)
+        return {"Authorization": f"Bearer {token}", "Idempotency-Key": key or str(uuid.uuid4())}
+
+    async def post(
+        self, path: str, body: Mapping[str, Any], who: Role | str = Role.BUYER, key: str | None = None
+    ) -> httpx2.Response:
+        return await self.http.post(path, json=body, headers=await self.headers(who, key))
+
+    async def get(self, path: str, who: Role | str = Role.BUYER) -> Any:
+        answer = await self.http.get(path, headers=await self.headers(who))
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def place(
+        self, product: str, quantity: int = 1, *, key: str | None = None, who: Role | str = Role.BUYER, **other: Any
+    ) -> httpx2.Response:
+        return await self.post("/v1/orders", order_body(product, quantity, **other), who, key)
+
+    async def command(
+        self,
+        order: Mapping[str, Any] | str,
+        verb: str,
+        who: Role | str = Role.BUYER,
+        key: str | None = None,
+        **body: Any,
+    ) -> httpx2.Response:
+        order_id = order if isinstance(order, str) else order["id"]
+        if verb == "ship":
+            body = {"carrier": "DHL", "tracking_number": "JD01", **body}
+        return await self.post(f"/v1/orders/{order_id}/{verb}", body, who, key)
+
+    async def order(self, order_id: str) -> Any:
+        return await self.get(f"/v1/orders/{order_id}", Role.ADMIN)
+
+    async def until(self, order_id: str, **wanted: str) -> Any:
+        """Wait until the order's fields are as wanted."""
+
+        async def seen() -> Any:
+            order = await self.order(order_id)
+            return order if all(order[name] == value for name, value in wanted.items()) else None
+
+        return await eventually(seen)
+
+    async def truth(self, order_id: str) -> dict[str, Any]:
+        """What the provider knows of the order's money."""
+        return await asyncio.to_thread(self.stripe.state, order_id)
+
+
+def order_body(
+    product: str, quantity: int = 1, *, card: str = "pm_card_visa", capture: str = "automatic", **other: Any
+) -> dict[str, Any]:
+    return {
+        "items": [{"product_id": product, "quantity": quantity}],
+        "shipping_address": ADDRESS,
+        "payment": {"method": "card", "payment_method_id": card, "capture": capture},
+        **other,
+    }
+
+
+@asynccontextmanager
+async def open_arena(
+    database: Database,
+    temporal_address: str,
+    stripe: Sandbox,
+    listening: socket,
+    *,
+    budget: float = 10.0,
+    policy: Policy | None = None,
+    wrap: Any = None,
+) -> AsyncIterator[Arena]:
+    """`wrap` may stand between a gateway and its provider, to lose answers or to count calls."""
+    temporal = await Client.connect(temporal_address, namespace="holdfast", data_converter=pydantic_data_converter)
+    gateway: PaymentGateway = StripeGateway("sk_test_arena", api_base=stripe.url, timeout=(1.0, READ_TIMEOUT))
+    tokens = Tokens("a secret of the tests that is long enough", 900)
+    wiring = Wiring(
+        database=database,
+        temporal=temporal,
+        tokens=tokens,
+        webhooks={STRIPE: StripeWebhooks([SECRET])},
+        policy=policy or Policy(payment_deadline=1800, inspection_window=3600),
+        answer_budget_seconds=budget,
+        temporal_ui_url=None,
+    )
+    async with database.transaction() as session:
+        await seed_prices(session)
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    async with (
+        serving(create_app(wiring), listening),
+        httpx2.AsyncClient(base_url=url, timeout=60, limits=httpx2.Limits(max_connections=200)) as http,
+    ):
+        providers = {STRIPE: wrap(gateway) if wrap else gateway}
+        arena = Arena(database, temporal, stripe, http, tokens, providers)
+        await arena.start_workers()
+        try:
+            yield arena
+        finally:
+            await arena.stop_workers()
+
+
+def free_listener() -> socket:
+    """A listening socket on a free loopback port: known before the server that will use it starts."""
+    return create_server(("127.0.0.1", 0))
+
+
+def same(answer: httpx2.Response, other: httpx2.Response) -> bool:
+    """Byte for byte the same answer."""
+    return (answer.status_code, answer.content) == (other.status_code, other.content)

@@ -1,0 +1,140 @@
+"""The main line of an order and its early ends, through HTTP, on real servers."""
+
+from domain.orders import Role
+from tests.support.arena import Arena
+
+PAID = {"authorized": 2644, "captured": 2644, "refunded": 0, "voided": 0}
+# One shackle at 19.99, 7.25 % tax on it, 5.00 shipping.
+TOTAL = 2644
+
+
+async def test_an_order_is_paid_shipped_delivered_and_completed(arena: Arena) -> None:
+    product = await arena.product(on_hand=10)
+
+    placed = await arena.place(product)
+
+    assert placed.status_code == 201, placed.text
+    order = placed.json()
+    assert (order["status"], order["payment_status"]) == ("confirmed", "completed")
+    assert order["totals"]["total"] == {"amount": TOTAL, "currency": "USD"}
+    assert placed.headers["Location"] == f"/v1/orders/{order['id']}"
+
+    shipped = await arena.command(order, "ship", Role.SELLER)
+    assert (shipped.status_code, shipped.json()["status"]) == (200, "shipped")
+    delivered = await arena.command(order, "deliver")
+    assert (delivered.status_code, delivered.json()["status"]) == (200, "delivered")
+
+    done = await arena.until(order["id"], status="completed")
+    assert done["fulfilments"][0]["tracking_number"] == "JD01"
+    assert (await arena.truth(order["id"])).items() >= PAID.items()
+    assert (await arena.get(f"/v1/products/{product}"))["stock"] == 9
+
+
+async def test_manual_capture_takes_the_money_at_shipping(arena: Arena) -> None:
+    order = (await arena.place(await arena.product(), capture="manual")).json()
+    assert (order["status"], order["payment_status"]) == ("confirmed", "authorized")
+    assert (await arena.truth(order["id"]))["captured"] == 0
+
+    shipped = (await arena.command(order, "ship", Role.SELLER)).json()
+
+    assert (shipped["status"], shipped["payment_status"]) == ("shipped", "completed")
+    assert (await arena.truth(order["id"])).items() >= PAID.items()
+
+
+async def test_cancelling_an_authorized_order_releases_the_money_and_the_stock(arena: Arena) -> None:
+    product = await arena.product(on_hand=3)
+    order = (await arena.place(product, capture="manual")).json()
+    assert (await arena.get(f"/v1/products/{product}"))["stock"] == 2
+
+    cancelled = (await arena.command(order, "cancel", reason="no longer wanted")).json()
+
+    assert (cancelled["status"], cancelled["payment_status"]) == ("cancelled", "cancelled")
+    truth = await arena.truth(order["id"])
+    assert (truth["captured"], truth["voided"]) == (0, TOTAL)
+    assert (await arena.get(f"/v1/products/{product}"))["stock"] == 3
+
+
+async def test_cancelling_a_paid_order_refunds_it_once(arena: Arena) -> None:
+    product = await arena.product(on_hand=3)
+    order = (await arena.place(product)).json()
+
+    cancelled = (await arena.command(order, "cancel", reason="no longer wanted")).json()
+
+    assert cancelled["status"] == "cancelled"
+    refunded = await arena.until(order["id"], payment_status="refunded")
+    assert [refund["status"] for refund in refunded["refunds"]] == ["completed"]
+    truth = await arena.truth(order["id"])
+    assert (truth["refunded"], truth["refunds"]) == (TOTAL, 1)
+    assert (await arena.get(f"/v1/products/{product}"))["stock"] == 3
+
+
+async def test_cancelling_without_restock_takes_the_goods_off_the_shelf(arena: Arena) -> None:
+    product = await arena.product(on_hand=3)
+    order = (await arena.place(product)).json()
+
+    await arena.command(order, "cancel", restock=False)
+
+    assert (await arena.get(f"/v1/products/{product}"))["stock"] == 2
+
+
+async def test_a_declined_buyer_pays_with_another_card(arena: Arena) -> None:
+    declined = (await arena.place(await arena.product(), card="pm_card_chargeDeclined")).json()
+    assert (declined["status"], declined["payment_status"]) == ("pending", "failed")
+    assert declined["next_action"]["type"] == "choose_method"
+
+    paid = await arena.command(declined, "pay", payment={"method": "card", "payment_method_id": "pm_card_visa"})
+
+    assert paid.status_code == 200, paid.text
+    assert (paid.json()["status"], paid.json()["payment_status"]) == ("confirmed", "completed")
+    assert (await arena.truth(declined["id"])).items() >= {"intents": 1, "captures": 1, "captured": TOTAL}.items()
+
+
+async def test_a_declined_order_can_be_cancelled_and_its_intent_is_too(arena: Arena) -> None:
+    product = await arena.product(on_hand=3)
+    declined = (await arena.place(product, card="pm_card_chargeDeclined")).json()
+
+    cancelled = (await arena.command(declined, "cancel")).json()
+
+    assert (cancelled["status"], cancelled["payment_status"]) == ("cancelled", "cancelled")
+    assert (await arena.get(f"/v1/products/{product}"))["stock"] == 3
+    requests = arena.stripe.requests()
+    assert [each["path"].rsplit("/", 1)[-1] for each in requests] == ["payment_intents", "cancel"]
+
+
+async def test_a_shipped_order_is_not_cancelled(arena: Arena) -> None:
+    order = (await arena.place(await arena.product())).json()
+    await arena.command(order, "ship", Role.SELLER)
+
+    refused = await arena.command(order, "cancel")
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "order_not_cancellable")
+    assert (await arena.order(order["id"]))["status"] == "shipped"
+    assert (await arena.truth(order["id"]))["refunded"] == 0
+
+
+async def test_an_order_that_is_not_shipped_is_not_delivered(arena: Arena) -> None:
+    order = (await arena.place(await arena.product())).json()
+
+    refused = await arena.command(order, "deliver")
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "order_not_deliverable")
+
+
+async def test_more_than_there_is_can_not_be_sold(arena: Arena) -> None:
+    product = await arena.product(on_hand=2)
+
+    refused = await arena.place(product, 3)
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "out_of_stock")
+    assert (await arena.get(f"/v1/products/{product}"))["stock"] == 2
+    assert arena.stripe.requests() == []
+
+
+async def test_a_moved_price_refuses_the_order_before_any_money_moves(arena: Arena) -> None:
+    product = await arena.product(on_hand=2)
+
+    refused = await arena.place(product, expected_total=TOTAL - 1)
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "price_changed")
+    assert arena.stripe.requests() == []
+    assert (await arena.get(f"/v1/products/{product}"))["stock"] == 2
