@@ -128,23 +128,7 @@ async def _apply(
 ) -> None:
     outcome, at = step.outcome, step.at
     payment.reference = outcome.reference or payment.reference
-    event_log.append(
-        session,
-        Event(
-            type=_EVENTS[outcome.kind],
-            time=at,
-            subject=order.id,
-            data={
-                "payment_id": payment.id,
-                "attempt": step.number,
-                "amount": payment.amount,
-                "currency": payment.currency,
-                "code": _reason(outcome),
-            },
-            correlation_id=step.correlation_id,
-            causation_id=step.request_id,
-        ),
-    )
+    event_log.append(session, _event(step, payment))
     if isinstance(outcome, Declined):
         attempt.decline_code, attempt.message = outcome.code, outcome.message
     if isinstance(outcome, ActionRequired):
@@ -164,3 +148,20 @@ async def _apply(
             at=at,
         )
     await payments.restate(session, payment, at)
+
+
+def _event(step: RecordAttempt, payment: Payment) -> Event:
+    return Event(
+        type=_EVENTS[step.outcome.kind],
+        time=step.at,
+        subject=payment.order_id,
+        data={
+            "payment_id": payment.id,
+            "attempt": step.number,
+            "amount": payment.amount,
+            "currency": payment.currency,
+            "code": _reason(step.outcome),
+        },
+        correlation_id=step.correlation_id,
+        causation_id=step.request_id,
+    )

@@ -3,8 +3,12 @@
 from collections.abc import Awaitable
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any, TypeAlias
+from functools import partial
+from typing import Annotated, Any, TypeAlias
 
+from fastapi import Depends, Response
+from pydantic import BaseModel
+from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.client import (
     Client,
     WithStartWorkflowOperation,
@@ -17,6 +21,9 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.workflow import UpdateMethodMultiParam
 
 from activities.failures import as_error
+from api import orders
+from api.deps import CorrelationId, Principal, Wired
+from api.idempotency import Answer, Call, Claim, Once
 from domain.errors import HoldfastError, OrderAlreadyPlaced, WorkflowsUnavailable
 from domain.orders import Command, OrderState, Placement
 from workflows import names
@@ -69,12 +76,67 @@ def _summary(placement: Placement) -> str:
     return f"Order of {sum(item.quantity for item in placement.items)} pieces, paid by {placement.payment.method}"
 
 
-async def command(client: Client, order_id: str, update: Update, given: Command, budget_seconds: float) -> Said:
-    """Send a command to an open order and wait for its end. Raises as `place` does."""
-    handle = client.get_workflow_handle_for(OrderWorkflow.run, names.order_workflow_id(order_id))
-    return await _say(
-        handle.execute_update(update, given, id=given.request_id, rpc_timeout=timedelta(seconds=budget_seconds))
-    )
+UPDATES: dict[str, Update] = {
+    "pay": OrderWorkflow.pay,
+    "ship": OrderWorkflow.ship,
+    "deliver": OrderWorkflow.deliver,
+    "cancel": OrderWorkflow.cancel,
+}
+
+
+class Commands:
+    """Sends a person's commands to open orders, each once per Idempotency-Key."""
+
+    def __init__(self, wired: Wired, once: Once, correlation: CorrelationId) -> None:
+        self._wired = wired
+        self._once = once
+        self._correlation = correlation
+
+    async def once(self, caller: Principal, order_id: str, verb: str, body: BaseModel, **fields: Any) -> Response:  # noqa: ANN401 - fields of Command
+        """Send the command and answer with how it ended; `fields` are what the workflow may know of the body.
+
+        Raises ResourceNotFound for an order that the caller may not see, the refusal that the command ended in, or
+        WorkflowsUnavailable when Temporal can't be reached.
+        """
+        async with self._wired.database.transaction() as session:
+            await orders.found(session, caller, order_id)
+
+        async def act(claim: Claim, _: None) -> Answer:
+            command = Command(
+                request_id=claim.request_id,
+                actor_id=caller.account_id,
+                role=caller.role,
+                correlation_id=self._correlation,
+                **fields,
+            )
+            said = await self._tell(order_id, UPDATES[verb], command)
+            result = await orders.outcome(self._wired, caller, claim, 200)
+            if said is Said.CLOSED and not result.final:
+                raise await orders.not_running(self._wired, caller, order_id)
+            return result
+
+        call = Call(
+            caller=caller,
+            route=f"POST /v1/orders/{order_id}/{verb}",
+            body=body.model_dump(mode="json"),
+            resource_id=order_id,
+            recall=partial(orders.recall, self._wired, caller, 200),
+            prepare=_nothing,
+            act=act,
+        )
+        return await self._once.once(call)
+
+    async def _tell(self, order_id: str, update: Update, command: Command) -> Said:
+        handle = self._wired.temporal.get_workflow_handle_for(OrderWorkflow.run, names.order_workflow_id(order_id))
+        budget = timedelta(seconds=self._wired.answer_budget_seconds)
+        return await _say(handle.execute_update(update, command, id=command.request_id, rpc_timeout=budget))
+
+
+Send = Annotated[Commands, Depends()]
+
+
+async def _nothing(_: AsyncSession) -> None:
+    """A command needs nothing read before it is sent."""
 
 
 async def _say(call: Awaitable[Any]) -> Said:

@@ -9,9 +9,9 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api import commands, orders
-from api.commands import Said, Update
+from api.commands import Send
 from api.deps import Buyer, CorrelationId, Principal, SignedIn, Staff, Wired, Wiring, only
-from api.idempotency import Answer, Call, Claim, Idempotency, Once
+from api.idempotency import Answer, Call, Claim, Once
 from api.lists import Page, Paging, page_of
 from api.orders import AcceptedOrder
 from api.schemas import Sent
@@ -22,7 +22,6 @@ from domain.ids import FulfilmentId, OrderId
 from domain.money import Minor
 from domain.orders import (
     Address,
-    Command,
     Destination,
     Item,
     OrderStatus,
@@ -31,7 +30,6 @@ from domain.orders import (
     Role,
 )
 from domain.payments import Choice, PaymentStatus
-from workflows.order import OrderWorkflow
 
 router = APIRouter(prefix="/v1/orders", tags=["Orders"])
 
@@ -157,87 +155,28 @@ async def get_order(order_id: OrderId, caller: SignedIn, wired: Wired) -> AnyOrd
 
 
 @router.post("/{order_id}/pay", operation_id="payOrder", responses=_DONE)
-async def pay_order(
-    order_id: OrderId, body: PayRequest, caller: Buyer, wired: Wired, once: Once, correlation: CorrelationId
-) -> Response:
+async def pay_order(order_id: OrderId, body: PayRequest, caller: Buyer, send: Send) -> Response:
     """Choose another card after a decline, until the payment deadline."""
     choice = Choice.model_validate(body.payment)
-    return await _command(order_id, "pay", body, caller, wired, once, correlation, OrderWorkflow.pay, payment=choice)
+    return await send.once(caller, order_id, "pay", body, payment=choice)
 
 
 @router.post("/{order_id}/ship", operation_id="shipOrder", responses=_DONE)
-async def ship_order(
-    order_id: OrderId, body: ShipRequest, caller: Staff, wired: Wired, once: Once, correlation: CorrelationId
-) -> Response:
+async def ship_order(order_id: OrderId, body: ShipRequest, caller: Staff, send: Send) -> Response:
     """Hand goods to a carrier; money that is only held is captured first."""
-    return await _command(order_id, "ship", body, caller, wired, once, correlation, OrderWorkflow.ship)
+    return await send.once(caller, order_id, "ship", body, fulfilment_id=body.fulfilment_id)
 
 
 @router.post("/{order_id}/deliver", operation_id="deliverOrder", responses=_DONE)
-async def deliver_order(
-    order_id: OrderId, body: DeliverRequest, caller: SignedIn, wired: Wired, once: Once, correlation: CorrelationId
-) -> Response:
+async def deliver_order(order_id: OrderId, body: DeliverRequest, caller: SignedIn, send: Send) -> Response:
     """Say that the goods arrived: the buyer's word is final, another's starts the inspection window."""
-    return await _command(order_id, "deliver", body, caller, wired, once, correlation, OrderWorkflow.deliver)
+    return await send.once(caller, order_id, "deliver", body, fulfilment_id=body.fulfilment_id)
 
 
 @router.post("/{order_id}/cancel", operation_id="cancelOrder", responses=_DONE)
-async def cancel_order(
-    order_id: OrderId, body: CancelRequest, caller: Canceller, wired: Wired, once: Once, correlation: CorrelationId
-) -> Response:
+async def cancel_order(order_id: OrderId, body: CancelRequest, caller: Canceller, send: Send) -> Response:
     """End an order that is not shipped; its money goes back and its stock is given free."""
-    return await _command(
-        order_id, "cancel", body, caller, wired, once, correlation, OrderWorkflow.cancel, restock=body.restock
-    )
-
-
-async def _command(
-    order_id: str,
-    verb: str,
-    body: Sent,
-    caller: Principal,
-    wired: Wiring,
-    once: Idempotency,
-    correlation: str,
-    update: Update,
-    *,
-    restock: bool = True,
-    payment: Choice | None = None,
-) -> Response:
-    """Send a person's command to the order's workflow, once per Idempotency-Key."""
-    async with wired.database.transaction() as session:
-        await orders.found(session, caller, order_id)
-
-    async def nothing(_: AsyncSession) -> None:
-        return None
-
-    async def act(claim: Claim, _: None) -> Answer:
-        given = Command(
-            request_id=claim.request_id,
-            actor_id=caller.account_id,
-            role=caller.role,
-            fulfilment_id=getattr(body, "fulfilment_id", None),
-            restock=restock,
-            payment=payment,
-            correlation_id=correlation,
-        )
-        said = await commands.command(wired.temporal, order_id, update, given, wired.answer_budget_seconds)
-        result = await orders.outcome(wired, caller, claim, 200)
-        if said is Said.CLOSED and not result.final:
-            raise await orders.not_running(wired, caller, order_id)
-        return result
-
-    return await once.once(
-        Call(
-            caller=caller,
-            route=f"POST /v1/orders/{order_id}/{verb}",
-            body=body.model_dump(mode="json"),
-            resource_id=order_id,
-            recall=partial(orders.recall, wired, caller, 200),
-            prepare=nothing,
-            act=act,
-        )
-    )
+    return await send.once(caller, order_id, "cancel", body, restock=body.restock)
 
 
 def _placement(

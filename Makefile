@@ -1,0 +1,51 @@
+# Everything that people and CI do with Holdfast; each target sets up what it needs.
+.DEFAULT_GOAL := help
+.PHONY: help demo up test prove check bench migrate replay openapi
+
+PYTHON ?= python3
+SETTLED := .venv/.settled
+RUN := .venv/bin
+# Published API descriptions that requests and replies are checked against; tests that want them skip without.
+SPECS := $(abspath ../shared/specs)
+export HOLDFAST_SPECS ?= $(if $(wildcard $(SPECS)),$(SPECS))
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+demo: $(SETTLED) ## bring up a throw-away stack, run real orders, check the books
+	$(RUN)/holdfast demo
+
+up: $(SETTLED) ## run everything on this machine until Ctrl-C
+	$(RUN)/holdfast up
+
+test: $(SETTLED) ## run all tests
+	$(RUN)/pytest -n 2 --dist worksteal
+
+prove: $(SETTLED) ## run the fault and proof suites in full size
+	HOLDFAST_PROOF=full $(RUN)/pytest tests/proof -n 2 --dist worksteal
+
+check: $(SETTLED) ## lint, types, import contracts, sizes
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+	$(RUN)/mypy
+	$(RUN)/lint-imports
+	$(RUN)/pytest -q tests/architecture
+
+bench: $(SETTLED) ## measure ratios in one run and print them
+	$(RUN)/python -m benchmarks
+
+migrate: $(SETTLED) ## bring the database of DATABASE_URL to the newest schema
+	$(RUN)/holdfast migrate
+
+replay: $(SETTLED) ## record the histories of tests/replay anew
+	HOLDFAST_RECORD=1 $(RUN)/pytest -q tests/replay
+
+openapi: $(SETTLED) ## write the OpenAPI snapshot anew
+	HOLDFAST_RECORD=1 $(RUN)/pytest -q tests/architecture/test_openapi.py
+
+# uv comes from PyPI into the environment that it then fills exactly as locked.
+$(SETTLED): pyproject.toml uv.lock
+	test -x $(RUN)/python || $(PYTHON) -m venv .venv
+	test -x $(RUN)/uv || $(RUN)/python -m pip install --quiet 'uv>=0.13,<0.14'
+	$(RUN)/uv sync --locked --quiet
+	touch $@
