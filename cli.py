@@ -57,6 +57,20 @@ def up(
 
 
 @app.command()
+def demo(keep: Annotated[bool, typer.Option(help="Keep it running at the end, until Ctrl-C.")] = False) -> None:
+    """Play orders, failures and all, on a stack of their own, and check the books; exits with 1 if anything is off."""
+    from sandbox.demo import play  # noqa: PLC0415 - as for `up`
+    from sandbox.errors import StackError  # noqa: PLC0415
+
+    try:
+        status = asyncio.run(play.demo(keep=keep))
+    except StackError as problem:
+        typer.echo(str(problem), err=True)
+        status = 1
+    raise typer.Exit(status)
+
+
+@app.command()
 def migrate() -> None:
     """Bring the database to the newest schema."""
     settings = Settings()

@@ -24,7 +24,7 @@ from domain.errors import (
     IdempotencyKeyReused,
 )
 
-_KEY = re.compile(r"^[\x21-\x7e]{1,255}$")
+_KEY = re.compile(r"^[\x20-\x7e]{1,255}$")
 _JSON = "application/json"
 _ACCEPTED = 202
 

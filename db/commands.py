@@ -18,6 +18,10 @@ from domain.orders import OrderState, OrderView
 from domain.values import Value
 
 
+# The HTTP statuses from here on are faults of ours: no answer to keep.
+_FAULT = 500
+
+
 class Answering(Value):
     """Which command is being answered, and when."""
 
@@ -38,7 +42,7 @@ async def answering(database: Database, command: Answering) -> AsyncIterator[Asy
         async with database.transaction() as session:
             yield session
     except HoldfastError as refusal:
-        if not refusal.retryable:
+        if refusal.status < _FAULT and not refusal.retryable:
             async with database.transaction() as session:
                 await keep_refusal(session, command, refusal)
         raise

@@ -7,7 +7,7 @@ HoldfastError
 ├── NotFound 404               ResourceNotFound  RouteNotFound
 ├── MethodNotAllowed 405
 ├── BodyTooLarge 413
-├── Conflict 409               IdempotencyKeyReused  OrderBusy  OrderClosed  OrderAlreadyPlaced  OutOfStock
+├── Conflict 409               IdempotencyKeyReused  OrderBusy  OrderClosed  OutOfStock
 │                              PriceChanged  OrderNotCancellable  OrderNotShippable  OrderNotDeliverable
 │                              PaymentNotOpen  CaptureFailed  StockBelowHeld  EmailTaken
 ├── Unprocessable 422          BodyInvalid  MixedCurrencies  ProductUnavailable  ShippingUnavailable
@@ -15,7 +15,7 @@ HoldfastError
 ├── RateLimited 429
 ├── Unavailable 503            WorkflowsUnavailable  DatabaseUnavailable
 └── InvariantBroken 500        AmountsDiffer  EntryUnbalanced  IllegalMove  OverdrawnPayment  ProviderMismatch
-                               RequestRefusedByProvider  OperationConflict
+                               RequestRefusedByProvider  OperationConflict  OrderAlreadyPlaced
 ProviderUnreachable            transient: nobody knows whether it happened; repeat with the same key
 """
 
@@ -134,11 +134,6 @@ class OrderClosed(Conflict):
     sentence = "The order is {status} and takes no more changes."
 
 
-class OrderAlreadyPlaced(Conflict):
-    code = "order_already_placed"
-    sentence = "The order {order_id} was placed by another run."
-
-
 class OutOfStock(Conflict):
     code = "out_of_stock"
     sentence = "{requested} of {product_id} were asked for; {available} can be sold."
@@ -247,6 +242,11 @@ class DatabaseUnavailable(Unavailable):
 
 class InvariantBroken(HoldfastError):
     """A state that the design rules out; it stops the step and asks for a person."""
+
+
+class OrderAlreadyPlaced(InvariantBroken):
+    code = "order_already_placed"
+    sentence = "The order {order_id} was placed by another run."
 
 
 class AmountsDiffer(InvariantBroken):

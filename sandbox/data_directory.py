@@ -44,6 +44,10 @@ class DataDirectory:
         return self.path / "stripe" / "state.json"
 
     @property
+    def bytecode(self) -> Path:
+        return self.path / "bytecode"
+
+    @property
     def worker_ready(self) -> Path:
         return self.path / "worker.ready"
 

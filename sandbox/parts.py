@@ -64,9 +64,9 @@ class Blueprint:
             Part(self._migrate(), after=("postgres",)),
             Part(self.temporal),
             Part(Child(self._stripe())),
-            Part(self._seed(), after=("migrate", "temporal", "stripe")),
-            Part(Child(self._worker()), after=("seed",)),
-            Part(Child(self._api()), after=("seed",)),
+            Part(self._seed(), after=("migrate",)),
+            Part(Child(self._worker()), after=("migrate", "temporal", "stripe")),
+            Part(Child(self._api()), after=("migrate", "temporal", "stripe")),
         )
 
     def where(self, name: str) -> str:
@@ -144,6 +144,10 @@ class Blueprint:
 
     def _inherited(self) -> dict[str, str]:
         ours = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_INHERITED)}
+        if ours.pop("PYTHONDONTWRITEBYTECODE", ""):
+            # Keeps its promise, for nothing is written beside the sources; without any cache each of our programs
+            # compiles all it imports, seconds at every start and restart.
+            ours["PYTHONPYCACHEPREFIX"] = str(self.directory.bytecode)
         return {**ours, "PYTHONUNBUFFERED": "1", "TEMPORAL_CONFIG_FILE": os.devnull, **self.extra}
 
     @property

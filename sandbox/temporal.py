@@ -41,6 +41,7 @@ class TemporalServer:
         namespace: str = NAMESPACE,
         search_attributes: Mapping[str, str] | None = None,
         persistent: bool = True,
+        dynamic_config: Mapping[str, str] | None = None,
     ) -> None:
         self.directory = directory.resolve()
         self.port = port
@@ -48,6 +49,7 @@ class TemporalServer:
         self.namespace = namespace
         self.search_attributes = dict(search_attributes or {})
         self.persistent = persistent
+        self.dynamic_config = {**_DYNAMIC_CONFIG, **(dynamic_config or {})}
         self.log = self.directory / "temporal.log"
         self._child: Child | None = None
 
@@ -125,7 +127,7 @@ class TemporalServer:
                 *("--namespace", self.namespace, "--log-level", "error"),
                 *self._storage(),
                 *_pairs("--search-attribute", self.search_attributes),
-                *_pairs("--dynamic-config-value", _DYNAMIC_CONFIG),
+                *_pairs("--dynamic-config-value", self.dynamic_config),
             ),
             log=self.log,
             ready=answers(f"http://{LOOPBACK}:{http}/api/v1/namespaces/{self.namespace}/workflow-count"),

@@ -1,5 +1,6 @@
 """Real servers for all tests: one PostgreSQL a test process, a migrated database and a Temporal server a test."""
 
+import logging
 import shutil
 import tempfile
 import uuid
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+import structlog
 
 from db.migrate import upgrade
 from db.session import Database
@@ -19,6 +21,14 @@ from tests.support.stripe_sandbox import open_sandbox
 from workflows.names import SEARCH_ATTRIBUTES
 
 TEMPLATE = "holdfast"
+
+# A closed workflow is deleted once its tasks are acknowledged: every 30 s by default.
+QUICK_DELETION = {
+    f"history.{queue}ProcessorUpdateAckInterval": '"200ms"' for queue in ("transfer", "timer", "visibility")
+}
+
+# An access line for every poll of a waiting test would bury what matters.
+structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +78,12 @@ async def temporal(scratch: Path) -> AsyncIterator[TemporalServer]:
     port, ui_port = free_ports(2)
     directory = scratch / f"temporal-{port}"
     server = TemporalServer(
-        directory, port=port, ui_port=ui_port, search_attributes=SEARCH_ATTRIBUTES, persistent=False
+        directory,
+        port=port,
+        ui_port=ui_port,
+        search_attributes=SEARCH_ATTRIBUTES,
+        persistent=False,
+        dynamic_config=QUICK_DELETION,
     )
     await server.start()
     yield server

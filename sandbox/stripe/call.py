@@ -1,14 +1,13 @@
 """One request, or one thing that came due, at work: what it may read, change and announce."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from sandbox.faults import Do, Exchange, Fault
 from sandbox.stripe import shapes
 from sandbox.stripe.errors import NoSuchReference, NotFound
 from sandbox.stripe.forms import Params
 from sandbox.stripe.script import StripeScript
-from sandbox.stripe.store import Object, Store
+from sandbox.stripe.store import Json, Object, Store
 
 WORDS = {"payment_method": "PaymentMethod"}
 
@@ -52,7 +51,7 @@ class Call:
     def later(self, after_ms: int, what: str, object_id: str) -> None:
         self.store.later(self.store.now() + after_ms / 1000, what, object_id)
 
-    def emit(self, type_: str, body: Object, **previous: Any) -> None:  # noqa: ANN401 - any JSON value
+    def emit(self, type_: str, body: Object, **previous: Json) -> None:
         request = {"id": self.request_id, "idempotency_key": self.key}
         event = shapes.event(type_, body, previous or None, request, self.now)
         event["pending_webhooks"] = int(self.announces)

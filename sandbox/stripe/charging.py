@@ -1,13 +1,11 @@
 """What happens to the money of an intent: an attempt on a card, its hold, capture and release."""
 
-from typing import Any
-
 from sandbox.faults import Do
 from sandbox.stripe import shapes
 from sandbox.stripe.call import Call
 from sandbox.stripe.cards import Card, Challenge, Decline, as_known, decline
 from sandbox.stripe.errors import CardError, InvalidRequest
-from sandbox.stripe.store import Object
+from sandbox.stripe.store import Json, Object
 
 FEE_PER_MILLE = 29
 FIXED_FEE = 30
@@ -147,7 +145,7 @@ def await_confirmation(call: Call, intent: Object, method: Object) -> Object:
     return intent
 
 
-def _back_to_method(call: Call, intent: Object, error: CardError, *, type_: str = "", **changes: Any) -> None:  # noqa: ANN401 - fields of an intent
+def _back_to_method(call: Call, intent: Object, error: CardError, *, type_: str = "", **changes: Json) -> None:
     shown = error.body()["error"]
     intent.update(
         status="requires_payment_method",

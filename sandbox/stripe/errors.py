@@ -12,6 +12,7 @@ StripeError
 from http import HTTPStatus
 from typing import Any
 
+Field = Any  # of the error: text, or a whole Stripe object
 DOCS = "https://docs.stripe.com/error-codes/"
 
 
@@ -21,7 +22,7 @@ class StripeError(Exception):
     # Stripe stores an answer under its key only once execution began.
     stored: bool = False
 
-    def __init__(self, message: str, *, code: str | None = None, param: str | None = None, **more: Any) -> None:  # noqa: ANN401 - whole Stripe objects ride in an error
+    def __init__(self, message: str, *, code: str | None = None, param: str | None = None, **more: Field) -> None:
         super().__init__(message)
         self.code = code
         self.fields = {"message": message, "code": code, "param": param, **more}

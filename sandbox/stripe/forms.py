@@ -8,7 +8,8 @@ from urllib.parse import parse_qsl
 
 from sandbox.stripe.errors import InvalidRequest, missing, unknown
 
-Rule = Callable[[str, Any], Any]
+Sent = Any  # text, or lists and hashes of it: what it should be is for the rules to say
+Rule = Callable[[str, Sent], Any]
 Params = dict[str, Any]
 
 BRACKETED = re.compile(r"\[([^\[\]]*)\]")
@@ -33,7 +34,7 @@ def parse(text: str) -> Params:
     return {name: _with_lists(value) for name, value in root.items()}
 
 
-def _with_lists(value: Any) -> Any:  # noqa: ANN401 - text or nested params
+def _with_lists(value: Sent) -> Sent:
     if not isinstance(value, dict):
         return value
     if value and all(place.isdigit() for place in value):
@@ -41,13 +42,13 @@ def _with_lists(value: Any) -> Any:  # noqa: ANN401 - text or nested params
     return {name: _with_lists(inner) for name, inner in value.items()}
 
 
-def integer(name: str, raw: Any) -> int:  # noqa: ANN401 - as sent
+def integer(name: str, raw: Sent) -> int:
     if not isinstance(raw, str) or not re.fullmatch(r"-?\d{1,18}", raw):
         raise InvalidRequest(f"Invalid integer: {raw}", code="parameter_invalid_integer", param=name)
     return int(raw)
 
 
-def positive(name: str, raw: Any) -> int:  # noqa: ANN401 - as sent
+def positive(name: str, raw: Sent) -> int:
     value = integer(name, raw)
     if value < 1:
         message = "This value must be greater than or equal to 1."
@@ -55,20 +56,20 @@ def positive(name: str, raw: Any) -> int:  # noqa: ANN401 - as sent
     return value
 
 
-def boolean(name: str, raw: Any) -> bool:  # noqa: ANN401 - as sent
+def boolean(name: str, raw: Sent) -> bool:
     if raw not in {"true", "false"}:
         raise InvalidRequest(f"Invalid boolean: {raw}", param=name)
     return bool(raw == "true")
 
 
-def text(name: str, raw: Any) -> str | None:  # noqa: ANN401 - as sent
+def text(name: str, raw: Sent) -> str | None:
     if not isinstance(raw, str):
         raise InvalidRequest(f"Invalid string: {raw}", param=name)
     return raw or None
 
 
 def limited(longest: int) -> Rule:
-    def rule(name: str, raw: Any) -> str | None:  # noqa: ANN401 - as sent
+    def rule(name: str, raw: Sent) -> str | None:
         value = text(name, raw)
         if value is not None and len(value) > longest:
             message = f"Invalid string: {value[:8]}...; must be at most {longest} characters"
@@ -79,7 +80,7 @@ def limited(longest: int) -> Rule:
 
 
 def choice(*allowed: str) -> Rule:
-    def rule(name: str, raw: Any) -> str | None:  # noqa: ANN401 - as sent
+    def rule(name: str, raw: Sent) -> str | None:
         if raw not in allowed:
             raise InvalidRequest(f"Invalid {name}: must be one of {', '.join(filter(None, allowed))}", param=name)
         return str(raw) or None
@@ -87,13 +88,13 @@ def choice(*allowed: str) -> Rule:
     return rule
 
 
-def texts(name: str, raw: Any) -> list[str]:  # noqa: ANN401 - as sent
+def texts(name: str, raw: Sent) -> list[str]:
     if not isinstance(raw, list) or not all(isinstance(item, str) for item in raw):
         raise InvalidRequest("Invalid array", param=name)
     return raw
 
 
-def metadata(name: str, raw: Any) -> dict[str, str]:  # noqa: ANN401 - as sent
+def metadata(name: str, raw: Sent) -> dict[str, str]:
     if raw == "":
         return {"": ""}
     if not isinstance(raw, dict) or not all(isinstance(value, str) for value in raw.values()):
@@ -114,12 +115,12 @@ def merged_metadata(old: Mapping[str, str], sent: Mapping[str, str]) -> dict[str
     return {key: value for key, value in {**old, **sent}.items() if value != ""}
 
 
-def anything(_: str, raw: Any) -> Any:  # noqa: ANN401 - checked by nobody
+def anything(_: str, raw: Sent) -> Sent:
     return raw
 
 
 def hash_of(form: "Form") -> Rule:
-    def rule(name: str, raw: Any) -> Params:  # noqa: ANN401 - as sent
+    def rule(name: str, raw: Sent) -> Params:
         if not isinstance(raw, dict):
             raise InvalidRequest("Invalid object", param=name)
         return form.read(raw, within=name)
@@ -148,7 +149,7 @@ class Form:
 _MOMENTS: Mapping[str, Rule] = dict.fromkeys(("gt", "gte", "lt", "lte"), integer)
 
 
-def created_window(name: str, raw: Any) -> dict[str, int]:  # noqa: ANN401 - as sent
+def created_window(name: str, raw: Sent) -> dict[str, int]:
     if isinstance(raw, str):
         moment = integer(name, raw)
         return {"gte": moment, "lte": moment}

@@ -9,6 +9,17 @@ from sandbox.stripe.store import Object, new_id
 API_VERSION = "2026-08-26.dahlia"
 NO_ADDRESS = dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state"))
 NO_BILLING = {"address": NO_ADDRESS, "email": None, "name": None, "phone": None, "tax_id": None}
+_NEW_INTENT_LACKS = """
+application application_fee_amount automatic_payment_methods canceled_at cancellation_reason customer_account
+excluded_payment_method_types last_payment_error latest_charge next_action on_behalf_of payment_method
+payment_method_configuration_details processing review transfer_data
+"""
+NEW_INTENT_LACKS = dict.fromkeys(_NEW_INTENT_LACKS.split())
+_NEW_CHARGE_LACKS = """
+application application_fee application_fee_amount balance_transaction failure_balance_transaction failure_code
+failure_message on_behalf_of receipt_number receipt_url review source_transfer transfer_data
+"""
+NEW_CHARGE_LACKS = dict.fromkeys(_NEW_CHARGE_LACKS.split())
 
 
 def payment_intent(params: Params, now: int) -> Object:
@@ -17,39 +28,24 @@ def payment_intent(params: Params, now: int) -> Object:
     return {
         "id": intent_id,
         "object": "payment_intent",
+        **NEW_INTENT_LACKS,
         "amount": params["amount"],
         "amount_capturable": 0,
         "amount_details": {"tip": {}},
         "amount_received": 0,
-        "application": None,
-        "application_fee_amount": None,
-        "automatic_payment_methods": None,
-        "canceled_at": None,
-        "cancellation_reason": None,
         "capture_method": params.get("capture_method", "automatic_async"),
         "client_secret": new_id(f"{intent_id}_secret", 25),
         "confirmation_method": params.get("confirmation_method", "automatic"),
         "created": now,
         "currency": params["currency"],
-        "customer_account": None,
-        "excluded_payment_method_types": None,
-        "last_payment_error": None,
-        "latest_charge": None,
         "livemode": False,
         "metadata": {},
-        "next_action": None,
-        "on_behalf_of": None,
-        "payment_method": None,
-        "payment_method_configuration_details": None,
         "payment_method_options": {
             "card": {"installments": None, "network": None, "request_three_d_secure": "automatic"}
         },
         "payment_method_types": params.get("payment_method_types", ["card"]),
-        "processing": None,
-        "review": None,
         "statement_descriptor_suffix": params.get("statement_descriptor_suffix"),
         "status": "requires_payment_method",
-        "transfer_data": None,
         "transfer_group": params.get("transfer_group"),
         **{name: params.get(name) for name in echoed},
     }
@@ -70,37 +66,25 @@ def charge(intent: Object, method: Object, details: Object, now: int) -> Object:
     return {
         "id": charge_id,
         "object": "charge",
+        **NEW_CHARGE_LACKS,
         "amount_captured": 0,
         "amount_refunded": 0,
-        "application": None,
-        "application_fee": None,
-        "application_fee_amount": None,
-        "balance_transaction": None,
         "billing_details": method["billing_details"],
         "calculated_statement_descriptor": "HOLDFAST SANDBOX",
         "captured": False,
         "created": now,
         "disputed": False,
-        "failure_balance_transaction": None,
-        "failure_code": None,
-        "failure_message": None,
         "fraud_details": {},
         "livemode": False,
-        "on_behalf_of": None,
         "outcome": outcome(),
         "paid": True,
         "payment_intent": intent["id"],
         "payment_method": method["id"],
         "payment_method_details": details,
-        "receipt_number": None,
-        "receipt_url": None,
         "refunded": False,
-        "review": None,
-        "source_transfer": None,
         "statement_descriptor": intent["statement_descriptor"],
         "statement_descriptor_suffix": intent["statement_descriptor_suffix"],
         "status": "succeeded",
-        "transfer_data": None,
         **{name: intent[name] for name in copied},
     }
 

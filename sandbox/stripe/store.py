@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-Object = dict[str, Any]
+Json = Any
+Object = dict[str, Json]
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS objects (
@@ -85,7 +86,7 @@ class Store:
             raise
         self._db.execute("COMMIT")
 
-    def add(self, body: Object, **hidden: Any) -> Object:  # noqa: ANN401 - any JSON value
+    def add(self, body: Object, **hidden: Json) -> Object:
         """Store a new object; `hidden` is what the simulator knows and Stripe would not show."""
         kind = body["object"]
         self._db.execute(
@@ -117,7 +118,7 @@ class Store:
         row = self._db.execute("SELECT hidden FROM objects WHERE id = ?", (object_id,)).fetchone()
         return {} if row is None else json.loads(row[0])
 
-    def hide(self, object_id: str, **more: Any) -> None:  # noqa: ANN401 - any JSON value
+    def hide(self, object_id: str, **more: Json) -> None:
         hidden = self.hidden(object_id) | more
         self._db.execute("UPDATE objects SET hidden = ? WHERE id = ?", (_dump(hidden), object_id))
 

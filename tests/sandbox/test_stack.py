@@ -4,7 +4,7 @@ import json
 import os
 import socket
 from collections.abc import AsyncIterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
@@ -17,7 +17,7 @@ from sandbox.ports import LOOPBACK, Ports
 from sandbox.readiness import answers
 from sandbox.ready import Ready
 from sandbox.stack import Stack, StackOptions, running_stack
-from sandbox.supervisor import Patience
+from sandbox.supervisor import Notice, Patience
 from tests.sandbox.waiting import alive, until
 
 _STAND_IN = {"PYTHONPATH": str(Path(__file__).with_name("stand_in"))}
@@ -135,6 +135,23 @@ async def test_a_child_that_cannot_be_kept_alive_cuts_the_body_short(tmp_path: P
     assert len(pids) == 2
     assert not any(alive(pid) for pid in pids)
     assert not (tmp_path / "ready.json").exists()
+
+
+async def test_a_drawn_port_that_is_lost_before_its_child_binds_is_drawn_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draws = [Ports.drawn(), Ports.drawn()]
+    lost, found = draws
+    monkeypatch.setattr(Ports, "drawn", lambda: draws.pop(0))
+    with ExitStack() as others:
+
+        def take_the_port_of_the_api(name: str, _notice: Notice, _where: str) -> None:
+            if name == "postgres" and draws:
+                others.enter_context(closing(socket.create_server((LOOPBACK, lost.api))))
+
+        async with running_stack(options_in(tmp_path), notify=take_the_port_of_the_api) as stack:
+            assert stack.ready.api == f"http://{LOOPBACK}:{found.api}"
+            assert await answers(f"{stack.ready.api}/health/ready")()
 
 
 async def test_a_port_in_use_is_named_together_with_the_way_out(tmp_path: Path) -> None:

@@ -26,7 +26,8 @@ _ROOT = Path(__file__).parents[2]
 async def up(home: Path, *flags: str, prefix: tuple[str, ...] = ()) -> AsyncIterator[tuple[Process, Ready]]:
     ready_file = home / "ready.json"
     command = (*prefix, sys.executable, str(_UP), str(home / "data"), str(ready_file), *flags)
-    environment = {**os.environ, "PYTHONPATH": str(_ROOT), "TMPDIR": str(home / "tmp"), "HOME": str(home)}
+    ours = {"PYTHONPATH": str(_ROOT), "TMPDIR": str(home / "tmp"), "HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, **ours}
     process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=STDOUT, env=environment, cwd="/")
     try:
         await until(lambda: ready_file.exists() or process.returncode is not None)
@@ -74,7 +75,7 @@ async def test_a_stop_signal_ends_it_in_order_and_ephemeral_data_is_gone(home: P
     assert all_gone(ready)
     assert everything_in(home) == ["tmp"]
     lines = [line.split()[0] for line in output.splitlines()]
-    assert lines.index("postgres") < lines.index("migrate") < lines.index("seed") < lines.index("worker")
+    assert lines.index("postgres") < lines.index("migrate") < lines.index("worker") < lines.index("Password")
     assert f"{ready.api}/docs" in output
     assert f"{ready.temporal.ui}/namespaces/holdfast/workflows" in output
     assert ready.accounts.buyer.password in output
@@ -94,6 +95,8 @@ async def test_it_leaves_no_orphans_when_killed_and_the_next_one_goes_on_with_th
         row = await (await connection.execute("SELECT n FROM kept")).fetchone()
 
     assert row == (42,)
+    # Told to write no bytecode beside the sources, its children share a cache among the data.
+    assert "bytecode" in everything_in(home / "data")
     assert after.accounts == before.accounts
 
 

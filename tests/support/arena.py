@@ -98,12 +98,6 @@ class Arena:
     async def stop_workers(self) -> None:
         await self._working.aclose()
 
-    async def person(self, role: Role) -> str:
-        """The account of a role, made on first use."""
-        if role not in self.people:
-            self.people[role] = await self.new_account(role)
-        return self.people[role]
-
     async def new_account(self, role: Role) -> str:
         account = new_id("acc")
         async with self.database.transaction() as session:
@@ -124,7 +118,7 @@ class Arena:
         async with self.database.transaction() as session:
             row = Product(
                 id=product,
-                seller_id=seller or await self.person(Role.SELLER),
+                seller_id=seller or self.people[Role.SELLER],
                 own_sale=False,
                 name="Anchor shackle",
                 price=price,
@@ -139,7 +133,7 @@ class Arena:
 
     async def headers(self, who: Role | str, key: str | None = None) -> dict[str, str]:
         role = who if isinstance(who, Role) else Role.BUYER
-        account = await self.person(who) if isinstance(who, Role) else who
+        account = self.people[who] if isinstance(who, Role) else who
         token = self.tokens.issue(account, role)
         return {"Authorization": f"Bearer {token}", "Idempotency-Key": key or str(uuid.uuid4())}
 
@@ -232,6 +226,7 @@ async def open_arena(
     ):
         providers = {STRIPE: wrap(gateway) if wrap else gateway}
         arena = Arena(database, temporal, stripe, http, tokens, providers)
+        arena.people = {role: await arena.new_account(role) for role in Role}
         await arena.start_workers()
         try:
             yield arena

@@ -1,0 +1,99 @@
+"""The REST API as its users know it: a buyer places, receives and cancels orders, the merchant's staff ships them."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Any
+from uuid import uuid4
+
+import httpx2
+
+from domain.orders import OrderView
+from sandbox.ready import Account, Ready
+
+# Above the longest answer that the API takes its time for.
+_TIMEOUT_SECONDS = 30.0
+_ADDRESS = {
+    "name": "Ada Example",
+    "line1": "1 Quay Street",
+    "city": "Oakland",
+    "region": "CA",
+    "postal_code": "94601",
+    "country": "US",
+}
+
+
+class Refused(Exception):
+    """The API said no; the code is the one of its problem document."""
+
+    def __init__(self, status: int, code: str, detail: str) -> None:
+        self.status = status
+        self.code = code
+        super().__init__(f"{status} {code}: {detail}")
+
+
+class Shop:
+    def __init__(self, http: httpx2.AsyncClient, buyer: str, staff: str) -> None:
+        """`buyer` and `staff` are access tokens."""
+        self._http = http
+        self._buyer = buyer
+        self._staff = staff
+
+    async def products(self) -> dict[str, str]:
+        """Ids by name."""
+        listed = await self._call("GET", "/v1/products?limit=100", self._buyer)
+        return {each["name"]: each["id"] for each in listed["data"]}
+
+    async def place(self, product_id: str, quantity: int = 1, *, capture: str = "automatic") -> str:
+        """The order's id, when its first payment attempt has ended or the API's patience has. Raises Refused."""
+        placed = await self._call(
+            "POST",
+            "/v1/orders",
+            self._buyer,
+            {
+                "items": [{"product_id": product_id, "quantity": quantity}],
+                "shipping_address": _ADDRESS,
+                "payment": {"method": "card", "payment_method_id": "pm_card_visa", "capture": capture},
+            },
+        )
+        return str(placed["id"])
+
+    async def order(self, order_id: str) -> OrderView | None:
+        """The order, or None while it is accepted but not recorded yet."""
+        found = await self._call("GET", f"/v1/orders/{order_id}", self._buyer)
+        return OrderView.model_validate(found) if "number" in found else None
+
+    async def ship(self, order_id: str) -> None:
+        tracking = {"carrier": "DHL", "tracking_number": "JD014600003828"}
+        await self._call("POST", f"/v1/orders/{order_id}/ship", self._staff, tracking)
+
+    async def deliver(self, order_id: str) -> None:
+        """The buyer says that the goods arrived, which is final."""
+        await self._call("POST", f"/v1/orders/{order_id}/deliver", self._buyer, {})
+
+    async def cancel(self, order_id: str) -> None:
+        await self._call("POST", f"/v1/orders/{order_id}/cancel", self._buyer, {"reason": "changed my mind"})
+
+    async def _call(self, method: str, path: str, token: str, body: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - JSON
+        headers = {"Authorization": f"Bearer {token}"}
+        if method == "POST":
+            headers["Idempotency-Key"] = str(uuid4())
+        return _read(await self._http.request(method, path, json=body, headers=headers))
+
+
+@asynccontextmanager
+async def open_shop(ready: Ready) -> AsyncIterator[Shop]:
+    """The shop of a running stack, with the demo's buyer and staff logged in."""
+    async with httpx2.AsyncClient(base_url=ready.api, timeout=_TIMEOUT_SECONDS) as http:
+        yield Shop(http, await _log_in(http, ready.accounts.buyer), await _log_in(http, ready.accounts.admin))
+
+
+async def _log_in(http: httpx2.AsyncClient, account: Account) -> str:
+    return str(_read(await http.post("/v1/auth/login", json=account.model_dump()))["access_token"])
+
+
+def _read(answer: httpx2.Response) -> Any:  # noqa: ANN401 - JSON
+    if answer.status_code >= HTTPStatus.BAD_REQUEST:
+        problem = answer.json() if "json" in answer.headers.get("Content-Type", "") else {}
+        raise Refused(answer.status_code, problem.get("code", "unknown"), problem.get("detail", answer.text))
+    return answer.json()

@@ -1,0 +1,40 @@
+"""The payment provider's simulator: told to misbehave, and asked what really happened."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx2
+
+from domain.books import ProviderTruth
+from sandbox.faults import Fault
+
+NEW_PAYMENT = "/v1/payment_intents"
+
+
+class Provider:
+    def __init__(self, http: httpx2.AsyncClient) -> None:
+        self._http = http
+
+    @asynccontextmanager
+    async def misbehaving(self, fault: Fault) -> AsyncIterator[None]:
+        """One fault while the block runs."""
+        await self._adopt([fault.model_dump(mode="json")])
+        try:
+            yield
+        finally:
+            await self._adopt([])
+
+    async def truth(self) -> ProviderTruth:
+        return ProviderTruth.model_validate(await self._get("state"))
+
+    async def asked_for_money(self) -> list[dict[str, Any]]:
+        """Every request for a new payment, as it came in."""
+        requests = (await self._get("requests"))["requests"]
+        return [each for each in requests if (each["method"], each["path"]) == ("POST", NEW_PAYMENT)]
+
+    async def _adopt(self, faults: list[dict[str, Any]]) -> None:
+        (await self._http.put("/_sandbox/script", json={"faults": faults})).raise_for_status()
+
+    async def _get(self, what: str) -> Any:  # noqa: ANN401 - JSON
+        return (await self._http.get(f"/_sandbox/{what}")).raise_for_status().json()

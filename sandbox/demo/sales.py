@@ -1,0 +1,68 @@
+"""Orders as they should go, and the two that end otherwise: a cancellation with refund, and an oversell refused."""
+
+import asyncio
+from http import HTTPStatus
+
+from domain.books import ProviderPayment
+from domain.orders import OrderStatus
+from domain.payments import PaymentStatus
+from sandbox.demo.client import Refused
+from sandbox.demo.waiting import expect
+from sandbox.demo.world import Ending, World, charged_once
+
+SHACKLE = "Anchor shackle, galvanised"
+CHART = "Chart of the Baltic"
+LIFEBUOY = "Last lifebuoy"
+
+
+async def paid_automatically(world: World) -> Ending:
+    order_id = await world.shop.place(world.products[SHACKLE], 2)
+    await world.becomes(order_id, OrderStatus.CONFIRMED)
+    world.tell("paid; shipping and delivering")
+    order = await world.ship_and_deliver(order_id)
+    return await world.ends(order, "delivered and completed", charged_once(order))
+
+
+async def captured_at_shipping(world: World) -> Ending:
+    order_id = await world.shop.place(world.products[CHART], capture="manual")
+    order = await world.becomes(order_id, OrderStatus.CONFIRMED, PaymentStatus.AUTHORIZED)
+    held = ProviderPayment(
+        currency="EUR",
+        authorized=order.totals.total.amount,
+        captured=0,
+        refunded=0,
+        voided=0,
+        intents=1,
+        captures=0,
+        refunds=0,
+    )
+    await world.expect_money(order, held)
+    world.tell("the money is held; shipping takes it")
+    order = await world.ship_and_deliver(order_id)
+    return await world.ends(order, "held, captured at shipping, completed", charged_once(order))
+
+
+async def cancelled_with_refund(world: World) -> Ending:
+    order_id = await world.shop.place(world.products[SHACKLE])
+    await world.becomes(order_id, OrderStatus.CONFIRMED)
+    world.tell("paid; cancelling")
+    await world.shop.cancel(order_id)
+    order = await world.becomes(order_id, OrderStatus.CANCELLED, PaymentStatus.REFUNDED)
+    return await world.ends(order, "cancelled, refunded in full", charged_once(order, refunded=True))
+
+
+async def oversell_refused(world: World) -> Ending:
+    """Two calls at the same moment, and one piece."""
+    product = world.products[LIFEBUOY]
+    before = set((await world.provider.truth()).payments)
+    answers = await asyncio.gather(world.shop.place(product), world.shop.place(product), return_exceptions=True)
+    sold = [each for each in answers if isinstance(each, str)]
+    refused = [(each.status, each.code) for each in answers if isinstance(each, Refused)]
+    expect(
+        len(sold) == 1 and refused == [(HTTPStatus.CONFLICT, "out_of_stock")],
+        f"one order should be taken and one refused with 409 out_of_stock; the answers were {answers!r}",
+    )
+    order = await world.becomes(sold[0], OrderStatus.CONFIRMED)
+    charged = set((await world.provider.truth()).payments) - before
+    expect(charged == {order.id}, f"only {order.id} should be charged for; charged for were {sorted(charged)}")
+    return await world.ends(order, "one sold, the other refused: 409 out_of_stock", charged_once(order))

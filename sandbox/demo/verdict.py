@@ -1,0 +1,69 @@
+"""Whether everything in a demo was as it should be: each scenario, the money at the end, and the books."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from db.books import check
+from db.session import Database
+from domain.books import Finding, Invariant, ProviderTruth
+from sandbox.demo.world import Ending
+
+_STRIPE = "stripe"
+
+
+@dataclass(frozen=True)
+class Played:
+    """A scenario that was played: its ending, or why it has none."""
+
+    name: str
+    seconds: float
+    ending: Ending | None = None
+    failure: str | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    played: Sequence[Played]
+    moved: Sequence[str]
+    findings: Sequence[Finding]
+
+    @property
+    def right(self) -> bool:
+        return bool(self.played) and not self.problems
+
+    @property
+    def problems(self) -> list[str]:
+        failed = [f"{each.name}: {each.failure or 'it has no ending'}" for each in self.played if each.ending is None]
+        books = [f"{each.invariant} {each.subject}: {each.sentence}" for each in self.findings]
+        return [*failed, *self.moved, *books]
+
+    @property
+    def sentence(self) -> str:
+        good = sum(each.ending is not None for each in self.played)
+        scenarios = f"{good} of {len(self.played)} scenarios ended as expected"
+        if self.right:
+            return (
+                f"The books are right: {scenarios}, and {len(Invariant)} invariants hold against the provider's truth."
+            )
+        return f"Something is off: {scenarios}; {len(self.problems)} problems, told above."
+
+
+async def judge(played: Sequence[Played], dsn: str, truth: ProviderTruth) -> Verdict:
+    """Check the books of the database against the provider's truth, and once more what each scenario expects of it."""
+    database = Database(dsn, pool_size=2)
+    try:
+        findings = await check(database, {_STRIPE: truth})
+    finally:
+        await database.close()
+    return Verdict(played=played, moved=tuple(_moved(played, truth)), findings=findings)
+
+
+def _moved(played: Sequence[Played], truth: ProviderTruth) -> Iterator[str]:
+    """Money that moved after its scenario had ended, or that belongs to none."""
+    endings = [each.ending for each in played if each.ending is not None]
+    for ending in endings:
+        told = truth.payments.get(ending.order.id)
+        if told != ending.money:
+            yield f"{ending.order.number}: the provider should know {ending.money!r}, and knows {told!r}"
+    for stranger in sorted(truth.payments.keys() - {ending.order.id for ending in endings}):
+        yield f"{stranger}: the provider has a payment for it; it is no order of a scenario that ended as expected"

@@ -1,0 +1,81 @@
+"""What a card order may cost in history events and billable actions (architecture, section 3)."""
+
+from collections import Counter
+
+from sqlalchemy import select
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import WorkflowHistory
+
+from db.tables import InboundWebhook
+from domain.orders import Role
+from tests.support.arena import Arena, eventually
+from workflows.names import order_workflow_id
+
+E = EventType
+# https://docs.temporal.io/cloud/pricing#action: local activities count once for each workflow task they run in.
+BILLABLE = {
+    E.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED,
+    E.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED,
+    E.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED,
+    E.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED,
+    E.EVENT_TYPE_TIMER_STARTED,
+    E.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES,
+    E.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED,
+}
+
+
+def kinds(history: WorkflowHistory, *, up_to: int | None = None) -> Counter[int]:
+    return Counter(event.event_type for event in history.events if up_to is None or event.event_id <= up_to)
+
+
+def actions(history: WorkflowHistory, *, up_to: int | None = None) -> int:
+    """Activity retries are more; none is made here."""
+    count, markers = 0, set()
+    for event in history.events:
+        if up_to is not None and event.event_id > up_to:
+            break
+        count += event.event_type in BILLABLE
+        if event.event_type == E.EVENT_TYPE_MARKER_RECORDED:
+            markers.add(event.marker_recorded_event_attributes.workflow_task_completed_event_id)
+    return count + len(markers)
+
+
+async def test_a_card_order_to_its_end_stays_within_the_budget(arena: Arena) -> None:
+    order = (await arena.place(await arena.product(), capture="manual")).json()
+    await arena.command(order, "ship", Role.SELLER)
+    await arena.command(order, "deliver")
+    await arena.until(order["id"], status="completed")
+    handle = arena.temporal.get_workflow_handle(order_workflow_id(order["id"]))
+    await handle.result()
+
+    async def all_webhooks_came() -> bool:
+        async with arena.database.transaction() as session:
+            types = set(await session.scalars(select(InboundWebhook.type)))
+        return types >= {"payment_intent.succeeded", "payment_intent.amount_capturable_updated"}
+
+    await eventually(all_webhooks_came)
+    history = await handle.fetch_history()
+    seen = kinds(history)
+    assert len(history.events) <= 50
+    assert actions(history) <= 16
+    assert seen[E.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED] == 0
+    assert seen[E.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED] == 2
+    assert seen[E.EVENT_TYPE_WORKFLOW_TASK_FAILED] == 0
+
+
+async def test_up_to_the_answer_of_the_placing_call(arena: Arena) -> None:
+    order = (await arena.place(await arena.product(), capture="manual")).json()
+
+    history = await arena.temporal.get_workflow_handle(order_workflow_id(order["id"])).fetch_history()
+
+    answered = next(
+        event.event_id
+        for event in history.events
+        if event.event_type == E.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED
+    )
+    seen = kinds(history, up_to=answered)
+    assert answered <= 20
+    assert actions(history, up_to=answered) <= 6
+    assert seen[E.EVENT_TYPE_WORKFLOW_TASK_COMPLETED] <= 3
+    assert seen[E.EVENT_TYPE_TIMER_STARTED] == 0
+    assert seen[E.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED] == 0
