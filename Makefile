@@ -38,7 +38,7 @@ migrate: $(SETTLED) ## bring the database of DATABASE_URL to the newest schema
 	$(RUN)/holdfast migrate
 
 replay: $(SETTLED) ## record the histories of tests/replay anew
-	HOLDFAST_RECORD=1 $(RUN)/pytest -q tests/replay
+	$(RUN)/pytest -q tests/replay/record.py
 
 openapi: $(SETTLED) ## write the OpenAPI snapshot anew
 	HOLDFAST_RECORD=1 $(RUN)/pytest -q tests/architecture/test_openapi.py

@@ -58,6 +58,11 @@ class Shop:
         )
         return str(placed["id"])
 
+    async def orders(self) -> set[str]:
+        """Ids of the buyer's orders, the newest hundred."""
+        listed = await self._call("GET", "/v1/orders?limit=100", self._buyer)
+        return {each["id"] for each in listed["data"]}
+
     async def order(self, order_id: str) -> OrderView | None:
         """The order, or None while it is accepted but not recorded yet."""
         found = await self._call("GET", f"/v1/orders/{order_id}", self._buyer)

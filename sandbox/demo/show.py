@@ -70,7 +70,7 @@ def _table(every: Sequence[Played]) -> Table:
     table.add_column("Workflow", overflow="fold")
     for played in every:
         if played.ending is None:
-            table.add_row("-", played.name, Text(f"failed: {played.failure}", "red"), "-", "-")
+            table.add_row("-", played.name, Text("not as expected", "red"), "-", "-")
             continue
         order = played.ending.order
         where = order.workflow.url or order.workflow.id if order.workflow else "-"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from db.books import check
 from db.session import Database
 from domain.books import Finding, Invariant, ProviderTruth
-from sandbox.demo.world import Ending
+from sandbox.demo.world import Ending, disagreement
 
 _STRIPE = "stripe"
 
@@ -45,7 +45,7 @@ class Verdict:
             return (
                 f"The books are right: {scenarios}, and {len(Invariant)} invariants hold against the provider's truth."
             )
-        return f"Something is off: {scenarios}; {len(self.problems)} problems, told above."
+        return f"Something is off: {scenarios}; problems told above: {len(self.problems)}."
 
 
 async def judge(played: Sequence[Played], dsn: str, truth: ProviderTruth) -> Verdict:
@@ -64,6 +64,7 @@ def _moved(played: Sequence[Played], truth: ProviderTruth) -> Iterator[str]:
     for ending in endings:
         told = truth.payments.get(ending.order.id)
         if told != ending.money:
-            yield f"{ending.order.number}: the provider should know {ending.money!r}, and knows {told!r}"
-    for stranger in sorted(truth.payments.keys() - {ending.order.id for ending in endings}):
-        yield f"{stranger}: the provider has a payment for it; it is no order of a scenario that ended as expected"
+            yield disagreement(ending.order, ending.money, told)
+    if len(endings) == len(played):
+        for stranger in sorted(truth.payments.keys() - {ending.order.id for ending in endings}):
+            yield f"the provider has a payment for {stranger}, which no scenario made"

@@ -48,7 +48,7 @@ class World:
     async def expect_money(self, order: OrderView, money: ProviderPayment) -> None:
         """Raise NotAsExpected unless the provider knows exactly this of the order's money."""
         told = (await self.provider.truth()).payments.get(order.id)
-        expect(told == money, f"for {order.number} the provider should know {money!r}, and knows {told!r}")
+        expect(told == money, disagreement(order, money, told))
 
     async def ends(self, order: OrderView, outcome: str, money: ProviderPayment) -> "Ending":
         """The ending, when the provider's truth is what the scenario expects. Raises NotAsExpected otherwise."""
@@ -84,3 +84,14 @@ def charged_once(order: OrderView, *, refunded: bool = False) -> ProviderPayment
         captures=1,
         refunds=int(refunded),
     )
+
+
+def disagreement(order: OrderView, expected: ProviderPayment, told: ProviderPayment | None) -> str:
+    """What the provider knows otherwise, in words."""
+    if told is None:
+        return f"the provider knows nothing of {order.number}"
+    theirs = told.model_dump()
+    otherwise = [
+        f"{name} {theirs[name]}, not {ours}" for name, ours in expected.model_dump().items() if theirs[name] != ours
+    ]
+    return f"for {order.number} the provider has {' and '.join(otherwise)}"

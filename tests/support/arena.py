@@ -5,13 +5,14 @@ import contextlib
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from socket import create_server, socket
 from typing import Any
 
 import httpx2
 import uvicorn
+from fastapi import FastAPI
 from starlette.types import ASGIApp
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -39,8 +40,8 @@ ADDRESS = {
     "postal_code": "94601",
     "country": "US",
 }
-# A quarter of Stripe's read timeout by default: a lost answer is noticed soon.
-READ_TIMEOUT = 2.5
+# Far below the default: a lost answer is noticed soon.
+READ_TIMEOUT = 1.0
 
 
 class _Served(uvicorn.Server):
@@ -86,6 +87,7 @@ class Arena:
     http: httpx2.AsyncClient
     tokens: Tokens
     providers: Mapping[str, PaymentGateway]
+    app: FastAPI
     people: dict[Role, str] = field(default_factory=dict)
     _working: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
 
@@ -97,6 +99,15 @@ class Arena:
 
     async def stop_workers(self) -> None:
         await self._working.aclose()
+
+    def rule(self, **policy: int) -> None:
+        """Change deadlines (in seconds) for the orders that are placed from now on."""
+        wiring: Wiring = self.app.state.wiring
+        self.app.state.wiring = replace(wiring, policy=wiring.policy.model_copy(update=policy))
+
+    def answer_within(self, seconds: float) -> None:
+        """Change how long the API waits for a workflow before it answers 202."""
+        self.app.state.wiring = replace(self.app.state.wiring, answer_budget_seconds=seconds)
 
     async def new_account(self, role: Role) -> str:
         account = new_id("acc")
@@ -168,14 +179,15 @@ class Arena:
     async def order(self, order_id: str) -> Any:
         return await self.get(f"/v1/orders/{order_id}", Role.ADMIN)
 
-    async def until(self, order_id: str, **wanted: str) -> Any:
+    async def until(self, order_id: str, **wanted: str) -> dict[str, Any]:
         """Wait until the order's fields are as wanted."""
 
         async def seen() -> Any:
             order = await self.order(order_id)
             return order if all(order[name] == value for name, value in wanted.items()) else None
 
-        return await eventually(seen)
+        order: dict[str, Any] = await eventually(seen)
+        return order
 
     async def truth(self, order_id: str) -> dict[str, Any]:
         """What the provider knows of the order's money."""
@@ -199,12 +211,7 @@ async def open_arena(
     temporal_address: str,
     stripe: Sandbox,
     listening: socket,
-    *,
-    budget: float = 10.0,
-    policy: Policy | None = None,
-    wrap: Any = None,
 ) -> AsyncIterator[Arena]:
-    """`wrap` may stand between a gateway and its provider, to lose answers or to count calls."""
     temporal = await Client.connect(temporal_address, namespace="holdfast", data_converter=pydantic_data_converter)
     gateway: PaymentGateway = StripeGateway("sk_test_arena", api_base=stripe.url, timeout=(1.0, READ_TIMEOUT))
     tokens = Tokens("a secret of the tests that is long enough", 900)
@@ -213,19 +220,19 @@ async def open_arena(
         temporal=temporal,
         tokens=tokens,
         webhooks={STRIPE: StripeWebhooks([SECRET])},
-        policy=policy or Policy(payment_deadline=1800, inspection_window=3600),
-        answer_budget_seconds=budget,
+        policy=Policy(payment_deadline=1800, inspection_window=3600),
+        answer_budget_seconds=10.0,
         temporal_ui_url=None,
     )
+    app = create_app(wiring)
     async with database.transaction() as session:
         await seed_prices(session)
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     async with (
-        serving(create_app(wiring), listening),
+        serving(app, listening),
         httpx2.AsyncClient(base_url=url, timeout=60, limits=httpx2.Limits(max_connections=200)) as http,
     ):
-        providers = {STRIPE: wrap(gateway) if wrap else gateway}
-        arena = Arena(database, temporal, stripe, http, tokens, providers)
+        arena = Arena(database, temporal, stripe, http, tokens, {STRIPE: gateway}, app)
         arena.people = {role: await arena.new_account(role) for role in Role}
         await arena.start_workers()
         try:

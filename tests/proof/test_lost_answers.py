@@ -1,0 +1,122 @@
+"""An answer lost before or after its effect: the call is repeated until it is answered, and has one effect."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from domain.orders import Role
+from tests.proof.sizes import sized
+from tests.support.arena import Arena
+
+SEEDS = range(sized(5, 100))
+ORDERS = 3
+TOTAL = 2644
+# Each seed loses answers in another way; a call is lost twice at the most, as attempts follow each other.
+LOST = {
+    "before": ("drop_connection", "timeout_before", "error_500"),
+    "after": ("drop_connection_after", "timeout_after"),
+}
+
+Step = Callable[[Arena, str], Awaitable[dict[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """Which calls lose their answers, how to get there, what to do then, and what must be true in the end."""
+
+    path: str
+    capture: str
+    card: str
+    act: Step
+    truth: dict[str, int]
+
+
+async def _confirmed(arena: Arena, order: str) -> dict[str, Any]:
+    return await arena.until(order, status="confirmed")
+
+
+async def _pay(arena: Arena, order: str) -> dict[str, Any]:
+    await arena.command(order, "pay", payment={"method": "card", "payment_method_id": "pm_card_visa"})
+    return await arena.until(order, status="confirmed", payment_status="completed")
+
+
+async def _ship(arena: Arena, order: str) -> dict[str, Any]:
+    await arena.command(order, "ship", Role.SELLER)
+    return await arena.until(order, status="shipped", payment_status="completed")
+
+
+async def _void(arena: Arena, order: str) -> dict[str, Any]:
+    await arena.command(order, "cancel")
+    return await arena.until(order, status="cancelled", payment_status="cancelled")
+
+
+async def _refund(arena: Arena, order: str) -> dict[str, Any]:
+    await arena.command(order, "cancel")
+    return await arena.until(order, status="cancelled", payment_status="refunded")
+
+
+VISA, DECLINED = "pm_card_visa", "pm_card_chargeDeclined"
+PAID = {"intents": 1, "captures": 1, "captured": TOTAL, "refunds": 0, "voided": 0}
+OPERATIONS = {
+    "create": Operation("/v1/payment_intents", "automatic", VISA, _confirmed, PAID),
+    "confirm": Operation("/v1/payment_intents/*/confirm", "automatic", DECLINED, _pay, PAID),
+    "capture": Operation("/v1/payment_intents/*/capture", "manual", VISA, _ship, PAID),
+    "cancel": Operation(
+        "/v1/payment_intents/*/cancel", "manual", VISA, _void, {"intents": 1, "captures": 0, "voided": TOTAL}
+    ),
+    "refund": Operation(
+        "/v1/refunds", "automatic", VISA, _refund, {"intents": 1, "captures": 1, "refunds": 1, "refunded": TOTAL}
+    ),
+}
+
+
+@pytest.mark.parametrize("when", LOST)
+@pytest.mark.parametrize("name", OPERATIONS)
+async def test_a_lost_answer_has_no_second_effect(arena: Arena, name: str, when: str) -> None:
+    operation = OPERATIONS[name]
+    for seed in SEEDS:
+        product = await arena.product()
+        fault = {
+            "method": "POST",
+            "path": operation.path,
+            "times": 1 + seed % 2,
+            "probability": 1.0 if seed == 0 else 0.7,
+            "do": LOST[when][seed % len(LOST[when])],
+        }
+        script = {"seed": seed, "faults": [fault]}
+        if name == "create":
+            arena.stripe.script(**script)
+        placed = await asyncio.gather(
+            *(arena.place(product, card=operation.card, capture=operation.capture) for _ in range(ORDERS))
+        )
+        assert {answer.status_code for answer in placed} <= {201, 202}
+        if name != "create":
+            arena.stripe.script(**script)
+
+        orders = [answer.json()["id"] for answer in placed]
+        await asyncio.gather(*(operation.act(arena, order) for order in orders))
+
+        lost = [request["fault"] for request in arena.stripe.requests() if request["order_id"] in orders]
+        assert any(lost), f"seed {seed} lost nothing"
+        arena.stripe.script()
+        for order in orders:
+            truth = await arena.truth(order)
+            assert truth.items() >= operation.truth.items(), (seed, order, truth)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+async def test_a_stored_server_error_is_looked_up_and_has_no_second_effect(arena: Arena, name: str) -> None:
+    operation = OPERATIONS[name]
+    fault = {"method": "POST", "path": operation.path, "times": 1, "do": "error_500_after"}
+    if name == "create":
+        arena.stripe.script(faults=[fault])
+    placed = await arena.place(await arena.product(), card=operation.card, capture=operation.capture)
+    if name != "create":
+        arena.stripe.script(faults=[fault])
+
+    await operation.act(arena, placed.json()["id"])
+
+    assert (await arena.truth(placed.json()["id"])).items() >= operation.truth.items()

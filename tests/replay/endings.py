@@ -1,0 +1,126 @@
+"""How an order or a refund can end, each as a story that is told to a running system."""
+
+from collections.abc import Awaitable, Callable
+
+from domain.orders import Role
+from tests.support.arena import Arena
+from workflows.names import order_workflow_id, refund_workflow_id
+
+
+async def _placed(arena: Arena, *, capture: str = "automatic", card: str = "pm_card_visa") -> str:
+    order_id: str = (await arena.place(await arena.product(), capture=capture, card=card)).json()["id"]
+    return order_id
+
+
+async def order_completed(arena: Arena) -> str:
+    order = await _placed(arena)
+    await arena.command(order, "ship", Role.SELLER)
+    await arena.command(order, "deliver")
+    return order_workflow_id(order)
+
+
+async def order_captured_at_shipping(arena: Arena) -> str:
+    order = await _placed(arena, capture="manual")
+    await arena.command(order, "ship", Role.SELLER)
+    await arena.command(order, "deliver")
+    return order_workflow_id(order)
+
+
+async def order_completed_after_inspection(arena: Arena) -> str:
+    order = await _placed(arena)
+    await arena.command(order, "ship", Role.SELLER)
+    await arena.command(order, "deliver", Role.SELLER)
+    await arena.command(order, "deliver")
+    return order_workflow_id(order)
+
+
+async def order_refused(arena: Arena) -> str:
+    product = await arena.product(on_hand=1)
+    headers = await arena.headers(Role.BUYER)
+    await arena.place(product, 2, key=headers["Idempotency-Key"])
+    async for workflow in arena.temporal.list_workflows("WorkflowType='OrderWorkflow'"):
+        return workflow.id
+    raise AssertionError
+
+
+async def order_cancelled_when_authorized(arena: Arena) -> str:
+    order = await _placed(arena, capture="manual")
+    await arena.command(order, "cancel")
+    return order_workflow_id(order)
+
+
+async def order_cancelled_when_captured(arena: Arena) -> str:
+    order = await _placed(arena)
+    await arena.command(order, "cancel")
+    return order_workflow_id(order)
+
+
+async def order_cancelled_after_decline(arena: Arena) -> str:
+    order = await _placed(arena, card="pm_card_chargeDeclined")
+    await arena.command(order, "cancel")
+    return order_workflow_id(order)
+
+
+async def order_paid_at_the_second_attempt(arena: Arena) -> str:
+    order = await _placed(arena, card="pm_card_chargeDeclined")
+    await arena.command(order, "pay", payment={"method": "card", "payment_method_id": "pm_card_visa"})
+    await arena.command(order, "ship", Role.SELLER)
+    await arena.command(order, "deliver")
+    return order_workflow_id(order)
+
+
+async def order_cancelled_from_the_web_ui(arena: Arena) -> str:
+    order = await _placed(arena, capture="manual")
+    await arena.temporal.get_workflow_handle(order_workflow_id(order)).cancel()
+    await arena.until(order, status="cancelled")
+    return order_workflow_id(order)
+
+
+async def order_expired(arena: Arena) -> str:
+    arena.rule(payment_deadline=1)
+    order = await _placed(arena, card="pm_card_chargeDeclined")
+    await arena.until(order, status="cancelled", cancel_reason="expired")
+    return order_workflow_id(order)
+
+
+async def order_completed_when_nobody_objects(arena: Arena) -> str:
+    arena.rule(inspection_window=1)
+    order = await _placed(arena)
+    await arena.command(order, "ship", Role.SELLER)
+    await arena.command(order, "deliver", Role.SELLER)
+    await arena.until(order, status="completed")
+    return order_workflow_id(order)
+
+
+async def refund_completed(arena: Arena) -> str:
+    order = await _placed(arena)
+    await arena.command(order, "cancel")
+    refund = (await arena.until(order, payment_status="refunded"))["refunds"][0]["id"]
+    return refund_workflow_id(refund)
+
+
+async def refund_completed_later(arena: Arena) -> str:
+    order = await _placed(arena, card="pm_card_pendingRefund")
+    await arena.command(order, "cancel")
+    refund = (await arena.until(order, payment_status="refunded"))["refunds"][0]["id"]
+    return refund_workflow_id(refund)
+
+
+ENDINGS: dict[str, Callable[[Arena], Awaitable[str]]] = {
+    story.__name__: story
+    for story in (
+        order_completed,
+        order_captured_at_shipping,
+        order_completed_after_inspection,
+        order_refused,
+        order_cancelled_when_authorized,
+        order_cancelled_when_captured,
+        order_cancelled_after_decline,
+        order_paid_at_the_second_attempt,
+        order_cancelled_from_the_web_ui,
+        order_expired,
+        order_completed_when_nobody_objects,
+        refund_completed,
+        refund_completed_later,
+    )
+}
