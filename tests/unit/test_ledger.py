@@ -1,0 +1,142 @@
+"""Entries balance by construction, and a completed sale leaves nothing of the buyer's money unallocated."""
+
+import pytest
+from hypothesis import given
+
+from domain.errors import EntryUnbalanced
+from domain.ledger import Account, Entry, EntryKind, Posting, capture_entry, refund_entry, sale_entry
+from domain.pricing import Quote, TaxRate, quote
+from tests.support.sales import (
+    ANN,
+    BEN,
+    CAT,
+    ORDER,
+    SALES_TAX,
+    VAT,
+    any_quote,
+    completed,
+    sale,
+    unhurried,
+)
+
+OPERATION = "ord_1:pay:1:charge"
+A = Account
+
+
+def entry(*postings: tuple[str, int]) -> Entry:
+    return Entry(
+        kind=EntryKind.CAPTURE,
+        source_kind="operation",
+        source_id=OPERATION,
+        postings=tuple(Posting(account=A.ROUNDING, asset=asset, amount=amount) for asset, amount in postings),
+    )
+
+
+def moved(posted: Entry) -> dict[tuple[Account, str | None], int]:
+    return {(each.account, each.owner): each.amount for each in posted.postings}
+
+
+@pytest.mark.parametrize(
+    ("postings", "asset", "total"),
+    [
+        ([("USD", 1)], "USD", 1),
+        ([("USD", 100), ("USD", -99)], "USD", 1),
+        ([("USD", 100), ("EUR", -100)], "USD", 100),
+        ([("USD", 5), ("USD", -5), ("JPY", -1)], "JPY", -1),
+    ],
+)
+def test_an_entry_that_does_not_balance_can_not_be_built(
+    postings: list[tuple[str, int]], asset: str, total: int
+) -> None:
+    with pytest.raises(EntryUnbalanced, match=f"postings of {asset} sum to {total} instead of zero"):
+        entry(*postings)
+
+
+def test_an_entry_balances_in_every_asset_apart() -> None:
+    built = entry(("USD", 5), ("EUR", -7), ("USD", -5), ("EUR", 7))
+
+    assert len(built.postings) == 4
+
+
+def test_token_amounts_of_any_size_balance() -> None:
+    huge = 10**40 + 1
+
+    assert entry(("eip155:1/erc20:0x0", huge), ("eip155:1/erc20:0x0", -huge)).postings[0].amount == huge
+
+
+def test_a_capture_debits_clearing_and_credits_what_is_held_for_the_buyer() -> None:
+    posted = capture_entry("stripe", OPERATION, "USD", 2644)
+
+    assert moved(posted) == {(A.CLEARING_STRIPE, None): 2644, (A.CUSTOMER_FUNDS_HELD, None): -2644}
+    assert (posted.kind, posted.source_kind, posted.source_id) == (EntryKind.CAPTURE, "operation", OPERATION)
+
+
+def test_a_refund_is_the_capture_the_other_way_round() -> None:
+    posted = refund_entry("stripe", OPERATION, "USD", 2644)
+
+    assert moved(posted) == {(A.CUSTOMER_FUNDS_HELD, None): 2644, (A.CLEARING_STRIPE, None): -2644}
+    assert posted.kind is EntryKind.REFUND
+
+
+def test_a_mixed_order_is_allocated_to_every_seller_to_own_sales_to_shipping_and_to_tax() -> None:
+    lines = [
+        sale(1000, seller=BEN, tax=SALES_TAX),
+        sale(2000, seller=ANN, tax=SALES_TAX),
+        sale(1190, seller=CAT, own=True, tax=VAT),
+        sale(500, seller=ANN),
+    ]
+
+    posted = sale_entry(ORDER, completed(quote("USD", lines, 490, VAT), VAT))
+
+    assert moved(posted) == {
+        (A.CUSTOMER_FUNDS_HELD, None): 1073 + 2145 + 1190 + 500 + 490,
+        (A.OWN_SALES, None): -1000,
+        (A.SELLER_PAYABLE, ANN): -2500,
+        (A.SELLER_PAYABLE, BEN): -1000,
+        (A.SHIPPING_INCOME, None): -412,
+        (A.TAX_PAYABLE, None): -(73 + 145 + 190 + 78),
+    }
+    assert (posted.kind, posted.source_kind, posted.source_id) == (EntryKind.SALE, "order", ORDER)
+
+
+def test_shipping_tax_on_top_of_the_price_is_the_tax_office_s() -> None:
+    posted = sale_entry(ORDER, completed(quote("USD", [sale(1000)], 500, SALES_TAX), SALES_TAX))
+
+    assert moved(posted) == {
+        (A.CUSTOMER_FUNDS_HELD, None): 1536,
+        (A.SELLER_PAYABLE, ANN): -1000,
+        (A.SHIPPING_INCOME, None): -500,
+        (A.TAX_PAYABLE, None): -36,
+    }
+
+
+def test_nothing_is_posted_to_an_account_that_nothing_goes_to() -> None:
+    posted = sale_entry(ORDER, completed(quote("JPY", [sale(1999, own=True)], 0)))
+
+    assert moved(posted) == {(A.CUSTOMER_FUNDS_HELD, None): 1999, (A.OWN_SALES, None): -1999}
+    assert {each.asset for each in posted.postings} == {"JPY"}
+
+
+@pytest.mark.parametrize("missing", [-1, 1, 2644])
+def test_a_sale_of_another_amount_than_was_captured_can_not_be_built(missing: int) -> None:
+    quoted = quote("USD", [sale(1999, tax=SALES_TAX)], 500)
+
+    with pytest.raises(EntryUnbalanced):
+        sale_entry(ORDER, completed(quoted, captured=quoted.totals.total - missing))
+
+
+@unhurried
+@given(any_quote())
+def test_every_priced_order_is_allocated_to_the_last_unit(priced: tuple[Quote, TaxRate]) -> None:
+    quoted, rate = priced
+
+    posted = sale_entry(ORDER, completed(quoted, rate))
+
+    amounts = moved(posted)
+    assert amounts.pop((A.CUSTOMER_FUNDS_HELD, None)) == quoted.totals.total
+    assert sum(amounts.values()) == -quoted.totals.total
+    assert all(amount < 0 for amount in amounts.values())
+    assert -amounts.get((A.TAX_PAYABLE, None), 0) == quoted.totals.tax
+    for seller in (ANN, BEN):
+        earned = sum(line.total - line.tax for line in quoted.lines if line.sale.seller_id == seller)
+        assert -amounts.get((A.SELLER_PAYABLE, seller), 0) == earned
