@@ -1,9 +1,10 @@
 """Composition root of the workers: joins workflows, activities, database and providers, and runs them."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -25,6 +26,8 @@ from settings import Settings
 from workflows.names import ORDERS, provider_queue
 from workflows.order import OrderWorkflow
 from workflows.refund import RefundWorkflow
+
+Step = Callable[..., Any]
 
 WORKFLOWS = [OrderWorkflow, RefundWorkflow]
 
@@ -54,7 +57,9 @@ def gateways(settings: Settings) -> Mapping[str, PaymentGateway]:
     }
 
 
-def orders_worker(client: Client, database: Database) -> Worker:
+def orders_worker(
+    client: Client, database: Database, *, more_workflows: Sequence[type] = (), more_steps: Sequence[Step] = ()
+) -> Worker:
     """Workflows and their database steps, which run as local activities beside them."""
     orders, attempts, fulfilment = (
         OrderActivities(database),
@@ -65,7 +70,7 @@ def orders_worker(client: Client, database: Database) -> Worker:
     return Worker(
         client,
         task_queue=ORDERS,
-        workflows=WORKFLOWS,
+        workflows=[*WORKFLOWS, *more_workflows],
         activities=[
             orders.place,
             orders.complete,
@@ -78,6 +83,7 @@ def orders_worker(client: Client, database: Database) -> Worker:
             cancellation.record_void,
             cancellation.finish,
             refunds.record,
+            *more_steps,
         ],
         interceptors=[DomainErrors()],
         no_remote_activities=True,
@@ -87,7 +93,9 @@ def orders_worker(client: Client, database: Database) -> Worker:
     )
 
 
-def provider_worker(client: Client, providers: Mapping[str, PaymentGateway], name: str) -> Worker:
+def provider_worker(
+    client: Client, providers: Mapping[str, PaymentGateway], name: str, *, more: Sequence[Step] = ()
+) -> Worker:
     """Calls to one payment provider, on its own queue."""
     payments = PaymentActivities(providers)
     return Worker(
@@ -100,6 +108,7 @@ def provider_worker(client: Client, providers: Mapping[str, PaymentGateway], nam
             payments.read,
             payments.refund,
             payments.read_refund,
+            *more,
         ],
         activity_executor=ThreadPoolExecutor(PROVIDER_THREADS, thread_name_prefix=name),
         max_concurrent_activities=PROVIDER_THREADS,

@@ -295,7 +295,8 @@ def _tree(error: type[HoldfastError]) -> list[type[HoldfastError]]:
     return [error, *(leaf for child in error.__subclasses__() for leaf in _tree(child))]
 
 
-BY_CODE: dict[str, type[HoldfastError]] = {error.code: error for error in _tree(HoldfastError)}
+# Branches share the root's code: the root, which comes last here, is what it means.
+BY_CODE: dict[str, type[HoldfastError]] = {error.code: error for error in reversed(_tree(HoldfastError))}
 
 
 def from_code(code: str, values: dict[str, str | int]) -> HoldfastError:

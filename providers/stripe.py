@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import stripe
@@ -41,6 +41,8 @@ NAME = "stripe"
 API_VERSION = "2026-10-28.endive"
 # https://docs.stripe.com/webhooks#replay-attacks
 SIGNATURE_TOLERANCE_SECONDS = 300
+# Keys may be forgotten after 24 h: https://docs.stripe.com/api/idempotent_requests
+KEY_MEMORY = timedelta(hours=23)
 
 # Where Stripe's minor unit is not ISO 4217's: https://docs.stripe.com/currencies#special-cases
 _EXPONENTS = {"ISK": 2, "UGX": 2, "MGA": 0}
@@ -93,10 +95,13 @@ class StripeGateway:
 
     def authorize(self, request: AuthorizeRequest) -> PaymentOutcome:
         try:
+            # Beyond the memory of keys a repeat would be a second payment: look before asking again.
+            known = self._find(request) if datetime.now(UTC) - request.since > KEY_MEMORY else None
             with _translated():
-                return _outcome(self._confirm(request) if request.reference else self._create(request), request)
+                ask = self._confirm if request.reference else self._create
+                return _outcome(known or ask(request), request)
         except stripe.CardError as refused:
-            return _declined(refused, request)
+            return _refused(refused, request)
         except _NoSuchMethod:
             return Declined(
                 reference=request.reference,
@@ -104,8 +109,8 @@ class StripeGateway:
                 soft=False,
                 message="This payment method can't be used; choose another one.",
             )
-        except _NoAnswer:
-            found = self._find(request)
+        except _NoAnswer as lost:
+            found = self._find(request, over=lost.over)
             if found is None:
                 raise
             return _outcome(found, request)
@@ -133,22 +138,23 @@ class StripeGateway:
 
     def read(self, request: MoveRequest) -> PaymentOutcome:
         with _translated():
-            return _outcome(self._client.v1.payment_intents.retrieve(request.reference), request)
+            return _outcome(self._retrieve(request.reference), request)
 
     def refund(self, request: RefundRequest) -> RefundOutcome:
         amount = to_stripe(request.amount, request.currency)
         metadata = {"order_id": request.order_id, "refund_id": request.refund_id}
+        # A refund may be asked for again when its key is forgotten: money out is looked up first.
+        refund = self._find_refund(request)
         try:
             with _translated():
-                refund = self._client.v1.refunds.create(
+                refund = refund or self._client.v1.refunds.create(
                     {"payment_intent": request.reference, "amount": amount, "metadata": metadata},
                     {"idempotency_key": request.key},
                 )
         except _NoAnswer:
-            found = self._find_refund(request)
-            if found is None:
+            refund = self._find_refund(request)
+            if refund is None:
                 raise
-            refund = found
         return _refund_outcome(refund, request)
 
     def read_refund(self, request: RefundRequest) -> RefundOutcome:
@@ -183,14 +189,23 @@ class StripeGateway:
             {"idempotency_key": request.key},
         )
 
-    def _find(self, request: AuthorizeRequest) -> PaymentIntent | None:
-        """The intent of a call whose answer is lost. Lists are consistent; search is not, so it proves nothing."""
+    def _retrieve(self, reference: str) -> PaymentIntent:
+        return self._client.v1.payment_intents.retrieve(reference, {"expand": ["latest_charge"]})
+
+    def _find(self, request: AuthorizeRequest, *, over: bool = False) -> PaymentIntent | None:
+        """The intent of a call whose answer is lost. Lists are consistent; search is not, so it proves nothing.
+
+        An intent that is still open for a try tells nothing of this one, unless the try is known to be over.
+        """
         with _translated():
             if request.reference:
-                intent = self._client.v1.payment_intents.retrieve(request.reference)
-                return None if intent.status in {"requires_payment_method", "requires_confirmation"} else intent
+                intent = self._retrieve(request.reference)
+                untried = intent.status in {"requires_payment_method", "requires_confirmation"}
+                return None if untried and not over else intent
             since = int(request.since.timestamp()) - 60
-            listed = self._client.v1.payment_intents.list({"created": {"gte": since}, "limit": 100})
+            listed = self._client.v1.payment_intents.list(
+                {"created": {"gte": since}, "limit": 100, "expand": ["data.latest_charge"]}
+            )
             return next(
                 (each for each in listed.auto_paging_iter() if _metadata(each).get("order_id") == request.order_id),
                 None,
@@ -227,7 +242,12 @@ class StripeWebhooks:
 
 
 class _NoAnswer(ProviderUnreachable):
-    """The call may have had its effect; the provider is asked what became of it before it is repeated."""
+    """The call may have had its effect; the provider is asked what became of it before it is repeated.
+
+    It is `over` when the provider only repeats the failure that it keeps under the key.
+    """
+
+    over = False
 
 
 class _UnexpectedState(RequestRefusedByProvider):
@@ -255,7 +275,9 @@ def _translated() -> Iterator[None]:
         if error.http_status == 409:  # noqa: PLR2004 - the same key is still executing
             raise ProviderUnreachable(reason="in progress", retry_after=1) from error
         if error.http_status is None or error.http_status >= 500:  # noqa: PLR2004 - HTTP's own boundary
-            raise _NoAnswer(reason=f"HTTP {error.http_status}") from error
+            lost = _NoAnswer(reason=f"HTTP {error.http_status}")
+            lost.over = (error.headers or {}).get("Idempotent-Replayed") == "true"
+            raise lost from error
         if error.code == "payment_intent_unexpected_state":
             raise _UnexpectedState(reason=error.code) from error
         if error.code == "resource_missing" and getattr(error, "param", None) == "payment_method":
@@ -298,13 +320,7 @@ def _outcome(intent: PaymentIntent, request: AuthorizeRequest | MoveRequest) -> 
         case "processing":
             return Pending(reference=intent.id)
         case _:
-            error = intent.last_payment_error
-            return Declined(
-                reference=intent.id,
-                code=(error and (error.decline_code or error.code)) or "declined",
-                soft=(error and error.decline_code) not in _HARD_DECLINES,
-                message=(error and error.message) or "The payment was declined.",
-            )
+            return _declined(intent.last_payment_error, intent.id)
 
 
 def _capture_before(intent: PaymentIntent) -> datetime | None:
@@ -316,15 +332,18 @@ def _capture_before(intent: PaymentIntent) -> datetime | None:
     return datetime.fromtimestamp(card.capture_before, UTC) if card and card.capture_before else None
 
 
-def _declined(refused: stripe.CardError, request: AuthorizeRequest) -> Declined:
-    error = refused.error
-    code = (error and error.decline_code) or refused.code or "declined"
-    return Declined(
-        reference=(error.payment_intent.id if error and error.payment_intent else None) or request.reference,
-        code=code,
-        soft=code not in _HARD_DECLINES,
-        message=refused.user_message or "The payment was declined.",
-    )
+def _refused(refused: stripe.CardError, request: AuthorizeRequest) -> PaymentOutcome:
+    """A declined try, as the intent that comes with the error tells it."""
+    intent = refused.error and refused.error.payment_intent
+    return _outcome(intent, request) if intent else _declined(refused.error, request.reference)
+
+
+def _declined(error: stripe.StripeObject | None, reference: str | None) -> Declined:
+    # Stripe leaves out what does not apply: a failed 3-D Secure challenge has no decline code.
+    told = error.to_dict() if error else {}
+    code = told.get("decline_code") or told.get("code") or "declined"
+    message = told.get("message") or "The payment was declined."
+    return Declined(reference=reference, code=code, soft=code not in _HARD_DECLINES, message=message)
 
 
 def _refund_outcome(refund: Refund, request: RefundRequest) -> RefundOutcome:

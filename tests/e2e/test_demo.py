@@ -52,6 +52,10 @@ def at_work_in(directory: Path) -> list[str]:
     return lines
 
 
+def left_in(directory: Path) -> list[Path]:
+    return list(directory.iterdir())
+
+
 @pytest.mark.timeout(240)
 async def test_every_scenario_ends_as_expected_and_the_books_are_right(directory: Path) -> None:
     async with demo(directory) as process:
@@ -64,7 +68,7 @@ async def test_every_scenario_ends_as_expected_and_the_books_are_right(directory
         f"and {len(Invariant)} invariants hold against the provider's truth."
     )
     assert at_work_in(directory) == []
-    assert list(directory.iterdir()) == []
+    assert left_in(directory) == []
 
 
 @pytest.mark.timeout(240)
@@ -81,7 +85,7 @@ async def test_ctrl_c_leaves_nothing_behind(directory: Path) -> None:
         assert await process.wait() == 130
         assert "The books are right" not in output
         assert at_work_in(directory) == []
-        assert list(directory.iterdir()) == []
+        assert left_in(directory) == []
 
 
 @pytest.mark.parametrize(

@@ -22,14 +22,16 @@ I = Invariant  # noqa: E741 - a table of them follows
 
 @pytest_asyncio.fixture
 async def trade(database: Database) -> Trade:
-    """A completed, a refunded, a paid, an authorised and a declined order."""
+    """A completed, a refunded, a paid, an authorised, a voided and a declined order."""
     trade = Trade(database)
     await trade.open()
     for name in ("completed", "refunded", "paid"):
         await trade.pay(name, captured, authorized=True, captured=True)
     await trade.pay("held", authorized, authorized=True)
+    await trade.pay("voided", authorized, authorized=True, voided=True)
     await trade.pay("declined", declined)
     await trade.deliver("completed")
+    await trade.cancel("voided")
     await trade.refund(await trade.cancel("refunded"))
     trade.tell("refunded", refunded=TOTAL, refunds=1)
     return trade
@@ -82,7 +84,8 @@ async def test_a_payment_in_flight_may_or_may_not_have_happened(trade: Trade, tr
 
 @pytest.mark.parametrize("refunded", [0, TOTAL])
 async def test_a_refund_under_way_outlives_its_cancelled_order(trade: Trade, refunded: int) -> None:
-    refund = await trade.cancel("paid")
+    refund = (await trade.cancel("paid")).refund
+    assert refund is not None
     pending = RecordRefund(refund=refund, outcome=RefundPending(reference="re_2"), at=trade.at)
     await RefundActivities(trade.database).record(pending)
 
@@ -116,6 +119,7 @@ OTHERWISE: list[tuple[str, dict[str, Any], set[Invariant]]] = [
     ("paid", {"intents": 2}, {I.CHARGED_ONCE}),
     ("paid", {"refunded": 1}, {I.SAME_AMOUNTS, I.CLEARING_AT_PROVIDER}),
     ("held", {"voided": TOTAL}, {I.SAME_AMOUNTS}),
+    ("voided", {"voided": 0}, {I.SAME_AMOUNTS}),
     ("held", {"authorized": TOTAL + 1}, {I.SAME_AMOUNTS}),
     ("declined", {"captured": TOTAL, "captures": 1}, {I.SAME_AMOUNTS, I.CLEARING_AT_PROVIDER}),
     ("refunded", {"refunded": 0}, {I.SAME_AMOUNTS, I.CLEARING_AT_PROVIDER}),

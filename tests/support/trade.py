@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from activities.attempts import AttemptActivities, RecordAttempt
-from activities.cancellation import Cancellation, CancellationActivities
+from activities.cancellation import Cancellation, CancellationActivities, RecordVoid, Reversal
 from activities.fulfilment import FulfilmentActivities, FulfilmentStep
 from activities.orders import CompleteOrder, OrderActivities, PlacedOrder, PlaceOrder
 from activities.refunds import RecordRefund, RefundActivities
@@ -28,8 +28,8 @@ from domain.payments import (
     PaymentMethod,
     PaymentOutcome,
     Refunded,
+    Voided,
 )
-from domain.refunds import ApprovedRefund
 from tests.support.arena import ADDRESS
 
 
@@ -129,7 +129,8 @@ class Trade:
         await fulfilment.deliver(await self._command(order))
         await OrderActivities(self.database).complete(CompleteOrder(order_id=order, correlation_id="test", at=self.at))
 
-    async def cancel(self, name: str) -> ApprovedRefund:
+    async def cancel(self, name: str) -> Reversal:
+        """Cancelled, with what its money still needs: a void is done at once, a refund is left to `refund`."""
         activities = CancellationActivities(self.database)
         cancellation = Cancellation(
             order_id=self.orders[name],
@@ -140,13 +141,18 @@ class Trade:
             at=self.at,
         )
         reversal = await activities.begin(cancellation)
+        if reversal.void is not None:
+            voided = Voided(reference="pi_1")
+            step = RecordVoid(request=reversal.void, outcome=voided, correlation_id="test", at=self.at)
+            await activities.record_void(step)
         await activities.finish(cancellation)
-        assert reversal.refund is not None
-        return reversal.refund
+        return reversal
 
-    async def refund(self, refund: ApprovedRefund) -> None:
-        outcome = Refunded(reference="re_1", amount=refund.amount)
-        await RefundActivities(self.database).record(RecordRefund(refund=refund, outcome=outcome, at=self.at))
+    async def refund(self, reversal: Reversal) -> None:
+        assert reversal.refund is not None
+        outcome = Refunded(reference="re_1", amount=reversal.refund.amount)
+        step = RecordRefund(refund=reversal.refund, outcome=outcome, at=self.at)
+        await RefundActivities(self.database).record(step)
 
     def tell(self, name: str, **other: Any) -> None:
         """The provider knows something else of the order."""

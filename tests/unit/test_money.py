@@ -15,8 +15,10 @@ from tests.support.sales import unhurried
 
 ISO_4217 = {each.code: each.exponent for each in iso4217.Currency}
 # semantics.md names these; x100 for one of the first is the classic 100-fold overcharge.
-WITHOUT_DECIMALS = "JPY KRW VND CLP XAF XOF XPF BIF DJF GNF KMF PYG RWF UGX VUV".split()
-WITH_THREE_DECIMALS = "BHD KWD OMR JOD TND IQD LYD".split()
+WITHOUT_DECIMALS = "JPY KRW VND CLP XAF XOF XPF BIF DJF GNF KMF PYG RWF UGX VUV"
+WITH_THREE_DECIMALS = "BHD KWD OMR JOD TND IQD LYD"
+EASILY_WRONG = {"USD": 2, "MGA": 2} | dict.fromkeys(WITHOUT_DECIMALS.split(), 0)
+EASILY_WRONG |= dict.fromkeys(WITH_THREE_DECIMALS.split(), 3)
 
 weights_of_parts = st.lists(st.integers(0, 10**9), min_size=1, max_size=30)
 totals = st.integers(-(10**15), 10**15)
@@ -31,10 +33,7 @@ def test_the_exponent_of_a_currency_is_that_of_iso_4217(currency: str) -> None:
     assert exponent(currency) == ISO_4217[currency]
 
 
-@pytest.mark.parametrize(
-    ("currency", "places"),
-    [*((code, 0) for code in WITHOUT_DECIMALS), *((code, 3) for code in WITH_THREE_DECIMALS), ("USD", 2), ("MGA", 2)],
-)
+@pytest.mark.parametrize(("currency", "places"), EASILY_WRONG.items())
 def test_the_currencies_that_are_easily_got_wrong_are_right(currency: str, places: int) -> None:
     assert exponent(currency) == places
 

@@ -1,0 +1,207 @@
+"""Every call under every fault of the wire: repeated with the same key until an answer, it happened exactly once."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from domain.errors import HoldfastError, ProviderUnreachable
+from domain.payments import Authorized, Captured, Declined, Refunded, RefundPending, Voided
+from tests.support.gateways import (
+    AMOUNT,
+    HELD,
+    RELEASED,
+    TAKEN,
+    UNPAID,
+    Act,
+    Bench,
+    answered,
+    truth,
+)
+
+Call = Callable[[], Any]
+PART = 400
+BEFORE = ["timeout_before", "drop_connection", "error_500", "rate_limit"]
+AFTER = ["timeout_after", "drop_connection_after", "error_500_after"]
+PARTLY_REFUNDED = {**TAKEN, "refunded": PART, "refunds": 1}
+# What the provider knows before the call and after it; reads change nothing.
+STATES: dict[Act, tuple[dict[str, Any], dict[str, Any]]] = {
+    Act.AUTHORIZE: ({}, HELD),
+    Act.CONFIRM: (UNPAID, HELD),
+    Act.CAPTURE: (HELD, TAKEN),
+    Act.VOID: (HELD, RELEASED),
+    Act.REFUND: (TAKEN, PARTLY_REFUNDED),
+    Act.READ: (HELD, HELD),
+    Act.READ_REFUND: (PARTLY_REFUNDED, PARTLY_REFUNDED),
+}
+
+
+def prepared(bench: Bench, act: Act) -> tuple[Call, type]:
+    """Everything that comes before the act; the call that makes it, and what it is answered with."""
+    match act:
+        case Act.AUTHORIZE:
+            request = bench.asked(manual=True)
+            return lambda: bench.gateway.authorize(request), Authorized
+        case Act.CONFIRM:
+            again = bench.asked(manual=True, attempt=2, reference=bench.declined().reference)
+            return lambda: bench.gateway.authorize(again), Authorized
+        case Act.CAPTURE:
+            held = bench.held()
+            return lambda: bench.capture(held.reference), Captured
+        case Act.VOID:
+            held = bench.held()
+            return lambda: bench.void(held.reference), Voided
+        case Act.READ:
+            held = bench.held()
+            return lambda: bench.read(held.reference), Authorized
+        case Act.REFUND:
+            back = bench.back(bench.charged().reference, PART)
+            return lambda: bench.refund(back), Refunded
+        case Act.READ_REFUND:
+            back = bench.back(bench.charged().reference, PART)
+            made = bench.refunded(back)
+            return lambda: bench.read_refund(back, made.reference), Refunded
+
+
+@pytest.mark.parametrize("act", Act)
+@pytest.mark.parametrize("do", BEFORE + AFTER)
+def test_a_call_that_is_repeated_until_it_is_answered_happens_once(bench: Bench, act: Act, do: str) -> None:
+    before, after = STATES[act]
+    call, kind = prepared(bench, act)
+    assert bench.truth() == before
+    bench.sandbox.script(faults=[bench.fault(act, do)])
+    bench.in_a_hurry()
+
+    outcome = answered(call)
+
+    assert type(outcome) is kind
+    if not isinstance(outcome, Voided):
+        assert outcome.amount == (PART if isinstance(outcome, Refunded) else AMOUNT)
+    assert bench.truth() == after
+    assert bench.struck() == [do]
+    assert answered(call) == outcome
+    assert bench.truth() == after
+
+
+@pytest.mark.parametrize("act", Act)
+@pytest.mark.parametrize("do", BEFORE)
+def test_a_fault_before_the_effect_is_told_as_transient_and_nothing_happened(bench: Bench, act: Act, do: str) -> None:
+    call, _ = prepared(bench, act)
+    bench.sandbox.script(faults=[bench.fault(act, do, times=1)])
+    bench.in_a_hurry()
+
+    with pytest.raises(ProviderUnreachable) as refused:
+        call()
+
+    assert isinstance(refused.value, HoldfastError)
+    assert refused.value.retryable
+    assert bench.truth() == STATES[act][0]
+
+
+@pytest.mark.parametrize("act", Act)
+def test_a_rate_limit_says_when_to_come_back(bench: Bench, act: Act) -> None:
+    call, _ = prepared(bench, act)
+    bench.sandbox.script(faults=[bench.fault(act, "rate_limit")])
+
+    with pytest.raises(ProviderUnreachable) as refused:
+        call()
+
+    assert refused.value.values["retry_after"] == 1
+    assert bench.truth() == STATES[act][0]
+
+
+@pytest.mark.parametrize("act", [Act.AUTHORIZE, Act.CONFIRM, Act.CAPTURE, Act.VOID, Act.REFUND])
+@pytest.mark.parametrize("do", ["error_500", "timeout_before", "drop_connection", "rate_limit"])
+def test_a_lookup_that_fails_too_is_looked_up_again(bench: Bench, act: Act, do: str) -> None:
+    call, kind = prepared(bench, act)
+    lookup = {"method": "GET", "path": "*", "times": 1, "do": do}
+    bench.sandbox.script(faults=[bench.fault(act, "error_500_after"), lookup])
+    bench.in_a_hurry()
+
+    outcome = answered(call)
+
+    assert type(outcome) is kind
+    assert bench.truth() == STATES[act][1]
+    assert sorted(bench.struck()) == sorted(["error_500_after", do])
+
+
+@pytest.mark.parametrize("act", [Act.AUTHORIZE, Act.CAPTURE, Act.VOID, Act.REFUND])
+def test_faults_in_a_row_are_waited_out(bench: Bench, act: Act) -> None:
+    call, kind = prepared(bench, act)
+    row = ["timeout_before", "error_500", "rate_limit", "drop_connection", "timeout_after"]
+    bench.sandbox.script(faults=[bench.fault(act, do) for do in row])
+    bench.in_a_hurry()
+
+    outcome = answered(call)
+
+    assert type(outcome) is kind
+    assert bench.truth() == STATES[act][1]
+    assert bench.struck() == row
+
+
+@pytest.mark.parametrize("do", AFTER)
+@pytest.mark.parametrize("attempt", [1, 2])
+def test_a_decline_whose_answer_was_lost_is_a_decline(bench: Bench, do: str, attempt: int) -> None:
+    act, reference = Act.AUTHORIZE, None
+    if attempt == 2:
+        act, reference = Act.CONFIRM, bench.declined("insufficient_funds").reference
+    request = bench.asked("lost_card", attempt=attempt, reference=reference)
+    bench.sandbox.script(faults=[bench.fault(act, do)])
+    bench.in_a_hurry()
+
+    declined = answered(lambda: bench.gateway.authorize(request))
+
+    assert isinstance(declined, Declined)
+    assert (declined.code, declined.soft) == ("lost_card", False)
+    assert bench.truth() == UNPAID
+
+
+@pytest.mark.parametrize("do", AFTER)
+def test_a_pending_refund_whose_answer_was_lost_is_pending(bench: Bench, do: str) -> None:
+    request = bench.back(bench.charged("refund_pends").reference)
+    bench.sandbox.script(refund_turns_ms=3_600_000, faults=[bench.fault(Act.REFUND, do)])
+    bench.in_a_hurry()
+
+    outcome = answered(lambda: bench.refund(request))
+
+    assert isinstance(outcome, RefundPending)
+    assert bench.truth() == {**TAKEN, "refunded": AMOUNT, "refunds": 1}
+
+
+@pytest.mark.parametrize("do", AFTER)
+def test_a_challenge_whose_answer_was_lost_is_a_challenge(bench: Bench, do: str) -> None:
+    request = bench.asked("challenged")
+    bench.sandbox.script(faults=[bench.fault(Act.AUTHORIZE, do)])
+    bench.in_a_hurry()
+
+    outcome = answered(lambda: bench.gateway.authorize(request))
+
+    assert outcome.kind == "action_required"
+    assert bench.truth() == UNPAID
+
+
+def test_an_answer_that_comes_slowly_is_still_an_answer(bench: Bench) -> None:
+    fault = bench.fault(Act.AUTHORIZE, "slow") | {"ms": 300}
+    bench.sandbox.script(faults=[fault])
+
+    assert bench.held().amount == AMOUNT
+    assert bench.struck() == ["slow"]
+
+
+def test_a_scripted_decline_is_a_decline(bench: Bench) -> None:
+    fault = bench.fault(Act.AUTHORIZE, "decline") | {"code": "stolen_card"}
+    bench.sandbox.script(faults=[fault])
+
+    declined = bench.declined("good")
+
+    assert (declined.code, declined.soft) == ("stolen_card", False)
+    assert bench.truth() == truth(intents=1)
+
+
+def test_nobody_is_there(bench: Bench) -> None:
+    gateway = bench.provider.gateway("http://127.0.0.1:9", 0.5)
+
+    with pytest.raises(ProviderUnreachable):
+        gateway.authorize(bench.asked())
+
+    assert bench.truth() == {}
