@@ -87,6 +87,8 @@ def orders_worker(
         ],
         interceptors=[DomainErrors()],
         no_remote_activities=True,
+        # One connection each: a step never waits for the pool while its own time runs.
+        max_concurrent_local_activities=database.pool_size,
         workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
         sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
         graceful_shutdown_timeout=GRACE,

@@ -9,7 +9,7 @@ from temporalio import activity
 from db import event_log, ledger, orders, payments
 from db.commands import Answering, answering, earlier_answer, keep_answer, state_of
 from db.session import Database
-from db.tables import Order, Payment, PaymentAttempt, PaymentOperation
+from db.tables import Order, Payment, PaymentAttempt
 from domain.events import Event, EventType
 from domain.ids import OrderId, RequestId
 from domain.ledger import capture_entry
@@ -62,8 +62,9 @@ class AttemptActivities:
         async with self._database.transaction() as session:
             payment = await payments.lock_of_order(session, step.order_id)
             payment.capture = choice.capture
-            await payments.open_attempt(session, payment, step.number, choice, step.at)
-            await payments.restate(session, payment, step.at)
+            if await session.get(PaymentAttempt, (payment.id, step.number)) is None:
+                payments.open_attempt(session, payment, step.number, choice, step.at)
+                await payments.restate(session, payment, step.at)
             return payments.authorize_request(payment, choice, step.number)
 
     @activity.defn(name="attempts.record")
@@ -71,16 +72,16 @@ class AttemptActivities:
         """Write what the provider said; money that was authorized or captured confirms the order."""
         command = Answering(request_id=step.request_id, order_id=step.request.order_id, name="pay", at=step.at)
         async with answering(self._database, command) as session:
-            order = await orders.lock(session, step.request.order_id)
-            payment = await payments.lock(session, step.request.payment_id)
-            operation = await session.get_one(PaymentOperation, step.request.key)
-            attempt = await session.get_one(PaymentAttempt, (payment.id, step.number))
-            state, attempt.status = _states(step.outcome)
-            if payments.close(
-                operation, state, reference=step.outcome.reference, reason=_reason(step.outcome), at=step.at
-            ):
-                await _apply(session, step, order, payment, attempt)
+            order, payment = await orders.lock_with_payment(session, step.request.order_id)
             earlier = await earlier_answer(session, step.request_id)
+            attempt = await session.get_one(PaymentAttempt, (payment.id, step.number))
+            operations = await payments.operations(session, payment.id)
+            operation = next(each for each in operations if each.key == step.request.key)
+            state, attempt.status = _states(step.outcome)
+            reference, reason = step.outcome.reference, _reason(step.outcome)
+            if payments.close(operation, state, reference=reference, reason=reason, at=step.at):
+                await _apply(session, step, order, payment, attempt)
+                payments.derive(payment, attempt, operations, step.at)
             return state_of(earlier) if earlier else await keep_answer(session, command)
 
 

@@ -17,7 +17,6 @@ from domain.fulfilment import FULFILMENT_MOVES, FulfilmentStatus
 from domain.ids import OrderId, RequestId
 from domain.orders import CancelReason, OrderState, OrderStatus
 from domain.payments import (
-    AttemptStatus,
     MoveRequest,
     OperationKind,
     OperationState,
@@ -89,8 +88,7 @@ class CancellationActivities:
             reference = step.outcome.reference
             if not payments.close(operation, OperationState.SUCCEEDED, reference=reference, reason=None, at=step.at):
                 return
-            attempt = await payments.last_attempt(session, payment.id)
-            attempt.status = AttemptStatus.CANCELLED
+            await payments.end_attempt(session, payment, step.at)
             _log(session, EventType.PAYMENT_VOIDED, payment, step.request.amount, step.correlation_id, step.at)
             await payments.restate(session, payment, step.at)
 

@@ -2,13 +2,14 @@
 
 from collections import Counter
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
 from db import event_log, ledger, orders, payments, stock
-from db.commands import Answering, answering, claim_body, earlier_answer
+from db.commands import Answering, answer_of, answering, claimed
 from db.pricing import price
 from db.session import Database
 from db.tables import Order, Payment
@@ -62,11 +63,11 @@ class OrderActivities:
         order = step.placement
         command = Answering(request_id=order.request_id, order_id=order.order_id, name="place", at=step.at)
         async with answering(self._database, command) as session:
-            known = await session.get(Order, order.order_id)
-            if known is not None:
-                return await self._read(session, known, step)
-            await earlier_answer(session, order.request_id)
-            return await self._write(session, step)
+            claim = await claimed(session, order.request_id, order.order_id)
+            if claim.order is not None:
+                return await self._read(session, claim.order, step)
+            answer_of(claim.outcome)
+            return await self._write(session, step, claim.body)
 
     @activity.defn(name="orders.complete")
     async def complete(self, step: CompleteOrder) -> OrderState:
@@ -95,22 +96,21 @@ class OrderActivities:
         assert payment is not None, "an order is written with its payment"
         return _placed(order, payment, step.placement)
 
-    async def _write(self, session: AsyncSession, step: PlaceOrder) -> PlacedOrder:
+    async def _write(self, session: AsyncSession, step: PlaceOrder, claim: dict[str, Any]) -> PlacedOrder:
         placement, at = step.placement, step.at
         quoted = await price(
             session, placement.items, placement.currency, placement.destination, placement.shipping_method, at.date()
         )
         check_expected(quoted, placement.expected_total)
         deadline = at + timedelta(seconds=placement.policy.payment_deadline)
-        order, payment = await orders.write(session, placement, quoted, run_id=step.run_id, at=at, deadline=deadline)
-        orders.write_contact(session, placement, await claim_body(session, placement.request_id))
-        await payments.open_attempt(session, payment, 1, placement.payment, at)
+        new = orders.NewOrder(placement, quoted, claim, run_id=step.run_id, at=at, deadline=deadline)
+        order, payment = await orders.write(session, new)
+        payments.open_attempt(session, payment, 1, placement.payment, at)
         wanted: Counter[str] = Counter()
         for item in placement.items:
             wanted[item.product_id] += item.quantity
-        await stock.hold(session, order.id, wanted, deadline + HOLD_BACKSTOP)
         event_log.append(session, _placed_event(order, placement, at))
-        await session.flush()
+        await stock.hold(session, order.id, wanted, deadline + HOLD_BACKSTOP)
         return _placed(order, payment, placement)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
@@ -11,12 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.queries import order_view
 from db.session import Database
-from db.tables import CommandOutcome, Request
+from db.tables import CommandOutcome, Order, Request
 from domain.errors import HoldfastError, ResourceNotFound, from_code
 from domain.ids import OrderId, RequestId
 from domain.orders import OrderState, OrderView
 from domain.values import Value
-
 
 # The HTTP statuses from here on are faults of ours: no answer to keep.
 _FAULT = 500
@@ -48,9 +47,37 @@ async def answering(database: Database, command: Answering) -> AsyncIterator[Asy
         raise
 
 
+class Claimed(NamedTuple):
+    """What there is of a placing call: what the buyer sent, and the order and the outcome if they stand already."""
+
+    body: dict[str, Any]
+    order: Order | None
+    outcome: CommandOutcome | None
+
+
+async def claimed(session: AsyncSession, request_id: str, order_id: str) -> Claimed:
+    """Read a placing call's claim. Raises ResourceNotFound when it is gone or was blanked."""
+    row = (
+        await session.execute(
+            select(Request.body, Order, CommandOutcome)
+            .select_from(Request)
+            .outerjoin(Order, Order.id == order_id)
+            .outerjoin(CommandOutcome, CommandOutcome.request_id == Request.id)
+            .where(Request.id == request_id)
+        )
+    ).one_or_none()
+    if row is None or row[0] is None:
+        raise ResourceNotFound(resource="request", id=request_id)
+    return Claimed(*row)
+
+
 async def earlier_answer(session: AsyncSession, request_id: str) -> OrderView | None:
     """How the command ended, when it did; raises the refusal that it ended in."""
-    row = await session.get(CommandOutcome, request_id)
+    return answer_of(await session.get(CommandOutcome, request_id))
+
+
+def answer_of(row: CommandOutcome | None) -> OrderView | None:
+    """The answer that an outcome holds, if there is one; raises the refusal that it holds instead."""
     if row is None:
         return None
     if row.error_code is not None:

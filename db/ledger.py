@@ -43,7 +43,7 @@ async def post(session: AsyncSession, entry: Entry, at: datetime) -> bool:
         await session.execute(
             update(LedgerAccount)
             .where(LedgerAccount.id == accounts[_key(posting)])
-            .values(balance=LedgerAccount.balance - posting.amount)
+            .values(balance=LedgerAccount.balance - Decimal(posting.amount))
         )
     return True
 
@@ -54,7 +54,11 @@ def _key(posting: Posting) -> _Key:
 
 async def _accounts(session: AsyncSession, postings: tuple[Posting, ...]) -> dict[_Key, int]:
     found = await _known(session, postings)
-    missing = [posting for posting in postings if _key(posting) not in found]
+    # Opened in one order, so that two entries never wait for each other's new accounts.
+    missing = sorted(
+        (posting for posting in postings if _key(posting) not in found),
+        key=lambda each: (each.account, each.owner or "", each.asset),
+    )
     if missing:
         await session.execute(
             insert(LedgerAccount)

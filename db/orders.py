@@ -1,7 +1,7 @@
 """The one writer of orders: new ones from a quote, and moves of their status."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -26,6 +26,21 @@ async def lock(session: AsyncSession, order_id: str) -> Order:
     return order
 
 
+async def lock_with_payment(session: AsyncSession, order_id: str) -> tuple[Order, Payment]:
+    """The order and its payment under lock, in this order and in one statement."""
+    found = (
+        await session.execute(
+            select(Order, Payment)
+            .join(Payment, Payment.order_id == Order.id)
+            .where(Order.id == order_id)
+            .with_for_update()
+        )
+    ).one_or_none()
+    if found is None:
+        raise ResourceNotFound(resource="order", id=order_id)
+    return found[0], found[1]
+
+
 def move(
     session: AsyncSession, order: Order, to: OrderStatus, event: EventType, *, correlation_id: str, at: datetime
 ) -> bool:
@@ -47,49 +62,60 @@ def move(
     return True
 
 
-async def write(
-    session: AsyncSession, placement: Placement, quoted: Quote, *, run_id: str, at: datetime, deadline: datetime
-) -> tuple[Order, Payment]:
-    """Write a new order with its lines, fulfilments and payment."""
-    order = _order(placement, quoted, run_id=run_id, at=at, deadline=deadline)
-    payment = Payment(
-        id=new_id("pay"),
-        order_id=order.id,
-        amount=order.total,
-        currency=order.currency,
-        method=placement.payment.method,
-        capture=placement.payment.capture,
-        provider="stripe",
-        status=PaymentStatus.PROCESSING,
-        created=at,
-        updated=at,
-    )
+class NewOrder(NamedTuple):
+    """What an order is written from: the priced placement, what the buyer sent, and who writes it when."""
+
+    placement: Placement
+    quote: Quote
+    claim: dict[str, Any]
+    run_id: str
+    at: datetime
+    deadline: datetime
+
+
+async def write(session: AsyncSession, new: NewOrder) -> tuple[Order, Payment]:
+    """Write a new order with its lines, fulfilments, contact and payment."""
+    order, payment = _order(new), _payment(new)
     fulfilments = {
         seller: Fulfilment(id=new_id("ful"), order_id=order.id, seller_id=seller, status=FulfilmentStatus.PENDING)
-        for seller in dict.fromkeys(line.sale.seller_id for line in quoted.lines)
+        for seller in dict.fromkeys(line.sale.seller_id for line in new.quote.lines)
     }
     # One flush a level of foreign keys: rows without relationships are not sorted by them.
     session.add(order)
     await session.flush()
     session.add_all([payment, *fulfilments.values()])
     await session.flush()
+    session.add(_contact(new.placement, new.claim))
     session.add_all(
         _line(order.id, position, line, fulfilments[line.sale.seller_id].id)
-        for position, line in enumerate(quoted.lines)
+        for position, line in enumerate(new.quote.lines)
     )
     return order, payment
 
 
-def write_contact(session: AsyncSession, placement: Placement, claim: dict[str, Any]) -> None:
+def _payment(new: NewOrder) -> Payment:
+    return Payment(
+        id=new_id("pay"),
+        order_id=new.placement.order_id,
+        amount=new.quote.totals.total,
+        currency=new.quote.currency,
+        method=new.placement.payment.method,
+        capture=new.placement.payment.capture,
+        provider="stripe",
+        status=PaymentStatus.PROCESSING,
+        created=new.at,
+        updated=new.at,
+    )
+
+
+def _contact(placement: Placement, claim: dict[str, Any]) -> OrderContact:
     """Personal data goes from the request claim to its own table; it never passes through a workflow."""
-    session.add(
-        OrderContact(
-            order_id=placement.order_id,
-            account_id=placement.buyer_id,
-            shipping_address=claim["shipping_address"],
-            billing_address=claim.get("billing_address"),
-            notes=claim.get("notes"),
-        )
+    return OrderContact(
+        order_id=placement.order_id,
+        account_id=placement.buyer_id,
+        shipping_address=claim["shipping_address"],
+        billing_address=claim.get("billing_address"),
+        notes=claim.get("notes"),
     )
 
 
@@ -109,12 +135,13 @@ async def completed_sale(session: AsyncSession, order: Order, payment: Payment, 
     )
 
 
-def _order(placement: Placement, quoted: Quote, *, run_id: str, at: datetime, deadline: datetime) -> Order:
+def _order(new: NewOrder) -> Order:
+    placement, quoted = new.placement, new.quote
     return Order(
         id=placement.order_id,
         buyer_id=placement.buyer_id,
         request_id=placement.request_id,
-        first_run_id=run_id,
+        first_run_id=new.run_id,
         status=OrderStatus.PENDING,
         currency=quoted.currency,
         **quoted.totals.model_dump(),
@@ -122,9 +149,9 @@ def _order(placement: Placement, quoted: Quote, *, run_id: str, at: datetime, de
         country=placement.destination.country,
         region=placement.destination.region,
         shipping_method=placement.shipping_method,
-        payment_deadline=deadline,
-        created=at,
-        updated=at,
+        payment_deadline=new.deadline,
+        created=new.at,
+        updated=new.at,
     )
 
 

@@ -1,5 +1,6 @@
 """The one writer of payments: operations are written before the provider is asked and closed by its outcome."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import select
@@ -42,21 +43,20 @@ async def lock_of_order(session: AsyncSession, order_id: str) -> Payment:
     return payment
 
 
-async def open_attempt(session: AsyncSession, payment: Payment, number: int, choice: Choice, at: datetime) -> None:
-    """Write a new attempt with its intended operation; insert-or-read."""
+def open_attempt(session: AsyncSession, payment: Payment, number: int, choice: Choice, at: datetime) -> None:
+    """Write a new attempt with its intended operation, before the provider is asked."""
     kind = attempt_kind(choice.capture)
     key = operation_key(payment.order_id, number, kind)
-    if await session.get(PaymentAttempt, (payment.id, number)) is None:
-        session.add(
-            PaymentAttempt(
-                payment_id=payment.id,
-                number=number,
-                payment_method_id=choice.payment_method_id,
-                status=AttemptStatus.PROCESSING,
-                created=at,
-            )
+    session.add(
+        PaymentAttempt(
+            payment_id=payment.id,
+            number=number,
+            payment_method_id=choice.payment_method_id,
+            status=AttemptStatus.PROCESSING,
+            created=at,
         )
-    await intend(session, payment, kind, key=key, amount=payment.amount, attempt=number, at=at)
+    )
+    session.add(_intended(payment, kind, key=key, amount=payment.amount, attempt=number, at=at))
 
 
 async def totals(session: AsyncSession, payment_id: str) -> Sums:
@@ -96,7 +96,15 @@ async def intend(
         return known
     if kind is OperationKind.REFUND:
         check_refundable(_values(await operations(session, payment.id)), amount)
-    operation = PaymentOperation(
+    operation = _intended(payment, kind, key=key, amount=amount, attempt=attempt, at=at)
+    session.add(operation)
+    return operation
+
+
+def _intended(
+    payment: Payment, kind: OperationKind, *, key: str, amount: int, attempt: int, at: datetime
+) -> PaymentOperation:
+    return PaymentOperation(
         key=key,
         payment_id=payment.id,
         attempt=attempt,
@@ -105,8 +113,6 @@ async def intend(
         amount=amount,
         created=at,
     )
-    session.add(operation)
-    return operation
 
 
 async def intend_next(
@@ -169,18 +175,31 @@ async def close_unpaid(session: AsyncSession, payment: Payment, at: datetime) ->
     """End a payment that never got money: its last attempt is cancelled with its order."""
     total = await totals(session, payment.id)
     if not total.captured and not total.authorized:
-        attempt = await last_attempt(session, payment.id)
-        attempt.status = AttemptStatus.CANCELLED
+        await end_attempt(session, payment, at)
         await restate(session, payment, at)
+
+
+async def end_attempt(session: AsyncSession, payment: Payment, at: datetime) -> None:
+    """Cancel the last attempt; what it still waited for can't come any more."""
+    attempt = await last_attempt(session, payment.id)
+    attempt.status = AttemptStatus.CANCELLED
+    for operation in await operations(session, payment.id):
+        if operation.attempt == attempt.number and operation.state is OperationState.PENDING:
+            close(operation, OperationState.FAILED, reference=None, reason="cancelled", at=at)
 
 
 async def restate(session: AsyncSession, payment: Payment, at: datetime) -> None:
     """Derive the payment's status again after an operation or attempt changed. The payment must be locked."""
     await session.flush()
     attempt = await last_attempt(session, payment.id)
-    payment.status = derive_status(_values(await operations(session, payment.id)), attempt.status)
+    derive(payment, attempt, await operations(session, payment.id), at)
+
+
+def derive(payment: Payment, attempt: PaymentAttempt, rows: Sequence[PaymentOperation], at: datetime) -> None:
+    """Set the payment's status by its last attempt and all its operations, as they are in memory."""
+    payment.status = derive_status(_values(rows), attempt.status)
     payment.updated = at
 
 
-def _values(rows: list[PaymentOperation]) -> list[Operation]:
+def _values(rows: Sequence[PaymentOperation]) -> list[Operation]:
     return [Operation.model_validate(row) for row in rows]

@@ -47,21 +47,22 @@ async def order_views(session: AsyncSession, ids: Sequence[str]) -> list[OrderVi
     )
     found = {order.id: (order, contact) for order, contact in orders}
     lines: defaultdict[str, list[OrderLine]] = defaultdict(list)
-    for line in await session.scalars(
-        select(OrderLine).where(OrderLine.order_id.in_(ids)).order_by(OrderLine.position)
-    ):
+    fulfilments: defaultdict[str, dict[str, Fulfilment]] = defaultdict(dict)
+    goods = await session.execute(
+        select(OrderLine, Fulfilment)
+        .join(Fulfilment, Fulfilment.id == OrderLine.fulfilment_id)
+        .where(OrderLine.order_id.in_(ids))
+        .order_by(OrderLine.position)
+    )
+    for line, fulfilment in goods:
         lines[line.order_id].append(line)
-    fulfilments: defaultdict[str, list[Fulfilment]] = defaultdict(list)
-    for fulfilment in await session.scalars(
-        select(Fulfilment).where(Fulfilment.order_id.in_(ids)).order_by(Fulfilment.id)
-    ):
-        fulfilments[fulfilment.order_id].append(fulfilment)
+        fulfilments[line.order_id][fulfilment.id] = fulfilment
     payments: defaultdict[str, list[_Paid]] = defaultdict(list)
     for paid in await _payments(session, Payment.order_id.in_(ids)):
         payments[paid[0].order_id].append(paid)
     refunds = await _refunds(session, ids)
     return [
-        _order_view(*found[each], lines[each], fulfilments[each], payments[each], refunds[each])
+        _order_view(*found[each], lines[each], list(fulfilments[each].values()), payments[each], refunds[each])
         for each in ids
         if each in found
     ]

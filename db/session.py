@@ -14,11 +14,13 @@ class Database:
     """
 
     def __init__(self, url: str, *, pool_size: int = 20) -> None:
+        self.pool_size = pool_size
         self.engine = create_async_engine(
             make_url(url).set(drivername="postgresql+psycopg"),
             pool_size=pool_size,
             max_overflow=0,
-            pool_timeout=4,
+            # A burst of requests queues for connections; what waits longer is told to come again.
+            pool_timeout=30,
             pool_pre_ping=False,
             pool_use_lifo=True,
             hide_parameters=True,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.tables import Hold, HoldState, Stock, StockMovement
@@ -14,24 +14,29 @@ async def hold(session: AsyncSession, order_id: str, wanted: Mapping[str, int], 
     """Promise pieces of products to an order.
 
     Raises OutOfStock for the first product (by id) of which not enough can be sold. `wanted` is the sum per product:
-    two lines of one product count together.
+    two lines of one product count together. Flushes, and should be the last thing that a transaction does.
     """
-    levels = await _locked(session, wanted)
+    session.add_all(
+        Hold(order_id=order_id, product_id=product_id, quantity=quantity, state=HoldState.HELD, expires_at=until)
+        for product_id, quantity in wanted.items()
+    )
+    # Everything else is written before: the rows that buyers of one product queue for are locked the shortest.
+    await session.flush()
     for product_id, quantity in sorted(wanted.items()):
-        level = levels.get(product_id)
-        available = 0 if level is None else level.on_hand - level.held
-        if level is None or quantity > available:
-            raise OutOfStock(product_id=product_id, requested=quantity, available=available)
-        level.held += quantity
-        session.add(
-            Hold(
-                order_id=order_id,
-                product_id=product_id,
-                quantity=quantity,
-                state=HoldState.HELD,
-                expires_at=until,
-            )
+        held = await session.scalar(
+            update(Stock)
+            .where(Stock.product_id == product_id, Stock.on_hand - Stock.held >= quantity)
+            .values(held=Stock.held + quantity)
+            .returning(Stock.held)
+            .execution_options(synchronize_session=False)
         )
+        if held is None:
+            raise OutOfStock(product_id=product_id, requested=quantity, available=await _available(session, product_id))
+
+
+async def _available(session: AsyncSession, product_id: str) -> int:
+    left = await session.scalar(select(Stock.on_hand - Stock.held).where(Stock.product_id == product_id))
+    return left or 0
 
 
 async def release(session: AsyncSession, order_id: str) -> None:
@@ -89,13 +94,6 @@ def _movement(product_id: str, delta: int, reason: str, source: tuple[str, str],
     return StockMovement(
         product_id=product_id, delta=delta, reason=reason, source_kind=kind, source_id=identity, created=at
     )
-
-
-async def _locked(session: AsyncSession, products: Mapping[str, int]) -> dict[str, Stock]:
-    rows = await session.scalars(
-        select(Stock).where(Stock.product_id.in_(products)).order_by(Stock.product_id).with_for_update()
-    )
-    return {row.product_id: row for row in rows}
 
 
 async def _held(session: AsyncSession, order_id: str) -> list[tuple[Hold, Stock]]:

@@ -1,6 +1,5 @@
 """What every payment gateway does, through its real SDK against its simulator; the money is read from the simulator."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,8 +7,8 @@ from typing import Any
 import pytest
 
 from domain.errors import ProviderMismatch, RequestRefusedByProvider
-from domain.payments import Authorized, Captured, Declined, Voided
-from tests.support.gateways import AMOUNT, HELD, RELEASED, TAKEN, UNPAID, Bench, answered, truth
+from domain.payments import Authorized, Captured, Declined
+from tests.support.gateways import AMOUNT, HELD, TAKEN, UNPAID, Bench, answered
 
 
 def test_manual_capture_holds_the_money(bench: Bench) -> None:
@@ -34,9 +33,7 @@ def test_automatic_capture_takes_the_money(bench: Bench) -> None:
      ("expired_card", False)],
 )  # fmt: skip
 @pytest.mark.parametrize("manual", [False, True])
-def test_a_decline_says_whether_the_same_card_may_do_later(
-    bench: Bench, method: str, soft: bool, manual: bool
-) -> None:
+def test_a_decline_says_whether_the_same_card_may_do_later(bench: Bench, method: str, soft: bool, manual: bool) -> None:
     declined = bench.declined(method, manual=manual)
 
     assert declined.soft is soft
@@ -161,114 +158,6 @@ def test_a_payment_is_found_when_the_provider_has_forgotten_its_key(bench: Bench
     assert bench.truth() == TAKEN
 
 
-def test_a_capture_takes_what_is_held(bench: Bench) -> None:
-    held = bench.held()
-
-    captured = bench.capture(held.reference)
-
-    assert captured == Captured(reference=held.reference, amount=AMOUNT)
-    assert bench.truth() == TAKEN
-
-
-@pytest.mark.parametrize("key", ["the same", "another"])
-def test_what_is_captured_is_not_captured_again(bench: Bench, key: str) -> None:
-    held = bench.held()
-    first = bench.capture(held.reference, key="the same")
-
-    second = bench.capture(held.reference, key=key)
-
-    assert second == first
-    assert bench.truth() == TAKEN
-
-
-def test_a_partial_capture_gives_the_rest_back(bench: Bench) -> None:
-    held = bench.held()
-
-    captured = bench.capture(held.reference, amount=600)
-
-    assert captured == Captured(reference=held.reference, amount=600)
-    assert bench.truth() == truth(authorized=1000, captured=600, voided=400, captures=1, intents=1)
-
-
-def test_more_than_is_held_is_not_captured(bench: Bench) -> None:
-    held = bench.held()
-
-    with pytest.raises(RequestRefusedByProvider):
-        bench.capture(held.reference, amount=AMOUNT + 1)
-
-    assert bench.truth() == HELD
-
-
-def test_what_was_never_authorized_is_not_captured(bench: Bench) -> None:
-    declined = bench.declined(manual=True)
-    assert declined.reference is not None
-
-    with pytest.raises(RequestRefusedByProvider):
-        bench.capture(declined.reference)
-
-    assert bench.truth() == UNPAID
-
-
-def test_what_was_released_is_not_captured_and_the_answer_says_so(bench: Bench) -> None:
-    held = bench.held()
-    bench.void(held.reference)
-
-    assert bench.capture(held.reference) == Voided(reference=held.reference)
-    assert bench.truth() == RELEASED
-
-
-def test_a_void_releases_what_is_held(bench: Bench) -> None:
-    held = bench.held()
-
-    assert bench.void(held.reference) == Voided(reference=held.reference)
-    assert bench.truth() == RELEASED
-
-
-@pytest.mark.parametrize("key", ["the same", "another"])
-def test_what_is_released_is_not_released_again(bench: Bench, key: str) -> None:
-    held = bench.held()
-    first = bench.void(held.reference, key="the same")
-
-    assert bench.void(held.reference, key=key) == first
-    assert bench.truth() == RELEASED
-
-
-def test_a_void_ends_an_attempt_that_never_got_money(bench: Bench) -> None:
-    declined = bench.declined()
-
-    assert bench.void(declined.reference) == Voided(reference=declined.reference)
-    assert bench.truth() == UNPAID
-
-
-def test_a_void_ends_a_challenge_that_can_not_be_passed_any_more(bench: Bench) -> None:
-    challenged = bench.challenged()
-
-    assert bench.void(challenged.reference) == Voided(reference=challenged.reference)
-    assert bench.sandbox.challenge(challenged.reference, "succeed").status_code == 409
-    assert bench.truth() == UNPAID
-
-
-@pytest.mark.parametrize("pay", [Bench.charged, Bench.held])
-def test_a_void_that_comes_too_late_is_told_that_the_money_is_taken(
-    bench: Bench, pay: Callable[[Bench], Captured | Authorized]
-) -> None:
-    paid = pay(bench)
-    bench.capture(paid.reference)
-
-    assert bench.void(paid.reference) == Captured(reference=paid.reference, amount=AMOUNT)
-    assert bench.truth() == TAKEN
-
-
-def test_a_released_payment_takes_no_other_method(bench: Bench) -> None:
-    declined = bench.declined()
-    bench.void(declined.reference)
-
-    with pytest.raises(RequestRefusedByProvider):
-        bench.pay(attempt=2, reference=declined.reference)
-
-    assert bench.truth() == UNPAID
-
-
 def test_reading_what_the_provider_never_heard_of_is_refused(bench: Bench) -> None:
     with pytest.raises(RequestRefusedByProvider):
         bench.read("pi_0000000000000000000000000")
@@ -300,7 +189,7 @@ def test_another_order_s_payment_is_not_paid_for_ours(bench: Bench, method: str)
     theirs = bench.declined()
     ours = Bench(bench.provider, bench.sandbox)
 
-    with pytest.raises(ProviderMismatch, match="^The provider's order is "):
+    with pytest.raises(ProviderMismatch, match=r"^The provider's order is "):
         ours.pay(method, attempt=2, reference=theirs.reference)
 
     assert ours.truth() == {}

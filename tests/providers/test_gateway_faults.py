@@ -1,11 +1,12 @@
 """Every call under every fault of the wire: repeated with the same key until an answer, it happened exactly once."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from domain.errors import HoldfastError, ProviderUnreachable
+from domain.errors import ProviderUnreachable
 from domain.payments import Authorized, Captured, Declined, Refunded, RefundPending, Voided
 from tests.support.gateways import (
     AMOUNT,
@@ -24,118 +25,136 @@ PART = 400
 BEFORE = ["timeout_before", "drop_connection", "error_500", "rate_limit"]
 AFTER = ["timeout_after", "drop_connection_after", "error_500_after"]
 PARTLY_REFUNDED = {**TAKEN, "refunded": PART, "refunds": 1}
-# What the provider knows before the call and after it; reads change nothing.
-STATES: dict[Act, tuple[dict[str, Any], dict[str, Any]]] = {
-    Act.AUTHORIZE: ({}, HELD),
-    Act.CONFIRM: (UNPAID, HELD),
-    Act.CAPTURE: (HELD, TAKEN),
-    Act.VOID: (HELD, RELEASED),
-    Act.REFUND: (TAKEN, PARTLY_REFUNDED),
-    Act.READ: (HELD, HELD),
-    Act.READ_REFUND: (PARTLY_REFUNDED, PARTLY_REFUNDED),
+
+
+def authorizing(bench: Bench) -> Call:
+    request = bench.asked(manual=True)
+    return lambda: bench.gateway.authorize(request)
+
+
+def confirming(bench: Bench) -> Call:
+    request = bench.asked(manual=True, attempt=2, reference=bench.declined().reference)
+    return lambda: bench.gateway.authorize(request)
+
+
+def capturing(bench: Bench) -> Call:
+    held = bench.held()
+    return lambda: bench.capture(held.reference)
+
+
+def voiding(bench: Bench) -> Call:
+    held = bench.held()
+    return lambda: bench.void(held.reference)
+
+
+def reading(bench: Bench) -> Call:
+    held = bench.held()
+    return lambda: bench.read(held.reference)
+
+
+def refunding(bench: Bench) -> Call:
+    request = bench.back(bench.charged().reference, PART)
+    return lambda: bench.refund(request)
+
+
+def reading_a_refund(bench: Bench) -> Call:
+    request = bench.back(bench.charged().reference, PART)
+    made = bench.refunded(request)
+    return lambda: bench.read_refund(request, made.reference)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What comes before the act, the answer to it, and what the provider knows before and after."""
+
+    prepare: Callable[[Bench], Call]
+    answer: Any
+    before: dict[str, Any]
+    after: dict[str, Any]
+    amount: int | None = AMOUNT
+
+
+CASES = {
+    Act.AUTHORIZE: Case(authorizing, Authorized, {}, HELD),
+    Act.CONFIRM: Case(confirming, Authorized, UNPAID, HELD),
+    Act.CAPTURE: Case(capturing, Captured, HELD, TAKEN),
+    Act.VOID: Case(voiding, Voided, HELD, RELEASED, None),
+    Act.REFUND: Case(refunding, Refunded, TAKEN, PARTLY_REFUNDED, PART),
+    Act.READ: Case(reading, Authorized, HELD, HELD),
+    Act.READ_REFUND: Case(reading_a_refund, Refunded, PARTLY_REFUNDED, PARTLY_REFUNDED, PART),
 }
-
-
-def prepared(bench: Bench, act: Act) -> tuple[Call, type]:
-    """Everything that comes before the act; the call that makes it, and what it is answered with."""
-    match act:
-        case Act.AUTHORIZE:
-            request = bench.asked(manual=True)
-            return lambda: bench.gateway.authorize(request), Authorized
-        case Act.CONFIRM:
-            again = bench.asked(manual=True, attempt=2, reference=bench.declined().reference)
-            return lambda: bench.gateway.authorize(again), Authorized
-        case Act.CAPTURE:
-            held = bench.held()
-            return lambda: bench.capture(held.reference), Captured
-        case Act.VOID:
-            held = bench.held()
-            return lambda: bench.void(held.reference), Voided
-        case Act.READ:
-            held = bench.held()
-            return lambda: bench.read(held.reference), Authorized
-        case Act.REFUND:
-            back = bench.back(bench.charged().reference, PART)
-            return lambda: bench.refund(back), Refunded
-        case Act.READ_REFUND:
-            back = bench.back(bench.charged().reference, PART)
-            made = bench.refunded(back)
-            return lambda: bench.read_refund(back, made.reference), Refunded
 
 
 @pytest.mark.parametrize("act", Act)
 @pytest.mark.parametrize("do", BEFORE + AFTER)
 def test_a_call_that_is_repeated_until_it_is_answered_happens_once(bench: Bench, act: Act, do: str) -> None:
-    before, after = STATES[act]
-    call, kind = prepared(bench, act)
-    assert bench.truth() == before
+    case = CASES[act]
+    call = case.prepare(bench)
+    assert bench.truth() == case.before
     bench.sandbox.script(faults=[bench.fault(act, do)])
     bench.in_a_hurry()
 
     outcome = answered(call)
 
-    assert type(outcome) is kind
-    if not isinstance(outcome, Voided):
-        assert outcome.amount == (PART if isinstance(outcome, Refunded) else AMOUNT)
-    assert bench.truth() == after
+    assert (type(outcome), getattr(outcome, "amount", None)) == (case.answer, case.amount)
+    assert bench.truth() == case.after
     assert bench.struck() == [do]
     assert answered(call) == outcome
-    assert bench.truth() == after
+    assert bench.truth() == case.after
 
 
 @pytest.mark.parametrize("act", Act)
 @pytest.mark.parametrize("do", BEFORE)
 def test_a_fault_before_the_effect_is_told_as_transient_and_nothing_happened(bench: Bench, act: Act, do: str) -> None:
-    call, _ = prepared(bench, act)
-    bench.sandbox.script(faults=[bench.fault(act, do, times=1)])
+    call = CASES[act].prepare(bench)
+    bench.sandbox.script(faults=[bench.fault(act, do)])
     bench.in_a_hurry()
 
     with pytest.raises(ProviderUnreachable) as refused:
         call()
 
-    assert isinstance(refused.value, HoldfastError)
     assert refused.value.retryable
-    assert bench.truth() == STATES[act][0]
+    assert bench.truth() == CASES[act].before
 
 
 @pytest.mark.parametrize("act", Act)
 def test_a_rate_limit_says_when_to_come_back(bench: Bench, act: Act) -> None:
-    call, _ = prepared(bench, act)
+    call = CASES[act].prepare(bench)
     bench.sandbox.script(faults=[bench.fault(act, "rate_limit")])
 
     with pytest.raises(ProviderUnreachable) as refused:
         call()
 
     assert refused.value.values["retry_after"] == 1
-    assert bench.truth() == STATES[act][0]
+    assert bench.truth() == CASES[act].before
 
 
 @pytest.mark.parametrize("act", [Act.AUTHORIZE, Act.CONFIRM, Act.CAPTURE, Act.VOID, Act.REFUND])
 @pytest.mark.parametrize("do", ["error_500", "timeout_before", "drop_connection", "rate_limit"])
 def test_a_lookup_that_fails_too_is_looked_up_again(bench: Bench, act: Act, do: str) -> None:
-    call, kind = prepared(bench, act)
+    call = CASES[act].prepare(bench)
     lookup = {"method": "GET", "path": "*", "times": 1, "do": do}
     bench.sandbox.script(faults=[bench.fault(act, "error_500_after"), lookup])
     bench.in_a_hurry()
 
     outcome = answered(call)
 
-    assert type(outcome) is kind
-    assert bench.truth() == STATES[act][1]
+    assert type(outcome) is CASES[act].answer
+    assert bench.truth() == CASES[act].after
     assert sorted(bench.struck()) == sorted(["error_500_after", do])
 
 
 @pytest.mark.parametrize("act", [Act.AUTHORIZE, Act.CAPTURE, Act.VOID, Act.REFUND])
 def test_faults_in_a_row_are_waited_out(bench: Bench, act: Act) -> None:
-    call, kind = prepared(bench, act)
+    call = CASES[act].prepare(bench)
     row = ["timeout_before", "error_500", "rate_limit", "drop_connection", "timeout_after"]
     bench.sandbox.script(faults=[bench.fault(act, do) for do in row])
     bench.in_a_hurry()
 
     outcome = answered(call)
 
-    assert type(outcome) is kind
-    assert bench.truth() == STATES[act][1]
+    assert type(outcome) is CASES[act].answer
+    assert bench.truth() == CASES[act].after
     assert bench.struck() == row
 
 

@@ -121,7 +121,9 @@ class Bench:
     def key(self, kind: Kind, attempt: int = 1, number: int = 1) -> str:
         return operation_key(self.order_id, attempt, kind, number)
 
-    def asked(self, method: str = "good", *, manual: bool = False, attempt: int = 1, **changes: Any) -> AuthorizeRequest:
+    def asked(
+        self, method: str = "good", *, manual: bool = False, attempt: int = 1, **changes: Any
+    ) -> AuthorizeRequest:
         request = {
             "provider": self.provider.name,
             "key": self.key(Kind.AUTHORIZE if manual else Kind.CHARGE, attempt),
