@@ -87,8 +87,10 @@ def orders_worker(
         ],
         interceptors=[DomainErrors()],
         no_remote_activities=True,
-        # One connection each: a step never waits for the pool while its own time runs.
+        # A connection for every step, and no more tasks than steps: what can't run at once waits in the server's queue,
+        # where no time limit runs, instead of in here, where tasks time out and are done twice.
         max_concurrent_local_activities=database.pool_size,
+        max_concurrent_workflow_tasks=database.pool_size,
         workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
         sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
         graceful_shutdown_timeout=GRACE,

@@ -10,6 +10,7 @@ from db.ids import new_id
 from domain.orders import Role
 from tests.support.arena import ADDRESS, Arena
 
+CARD = {"method": "card", "payment_method_id": "pm_card_visa"}
 UNTOUCHED = {"status": "confirmed", "payment_status": "completed"}
 
 
@@ -90,7 +91,6 @@ async def test_another_buyer_finds_no_such_order_and_changes_nothing(arena: Aren
     order = (await arena.place(await arena.product())).json()
     stranger = await arena.new_account(Role.BUYER)
     payment = order["payments"][0]["id"]
-    card = {"method": "card", "payment_method_id": "pm_card_visa"}
 
     answers = [
         await call(arena, "GET", f"/v1/orders/{order['id']}", stranger, Role.BUYER),
@@ -98,7 +98,7 @@ async def test_another_buyer_finds_no_such_order_and_changes_nothing(arena: Aren
         await call(arena, "GET", f"/v1/payments/{payment}", stranger, Role.BUYER),
         await call(arena, "POST", f"/v1/orders/{order['id']}/cancel", stranger, Role.BUYER, reason="mine"),
         await call(arena, "POST", f"/v1/orders/{order['id']}/deliver", stranger, Role.BUYER, fulfilment_id=None),
-        await call(arena, "POST", f"/v1/orders/{order['id']}/pay", stranger, Role.BUYER, payment=card),
+        await call(arena, "POST", f"/v1/orders/{order['id']}/pay", stranger, Role.BUYER, payment=CARD),
     ]
 
     assert {(each.status_code, each.json()["code"]) for each in answers} == {(404, "not_found")}
@@ -125,7 +125,7 @@ async def test_an_order_of_another_and_one_that_never_was_are_not_told_apart(are
 )
 async def test_a_role_that_may_not_do_it_is_told_so_and_nothing_happens(arena: Arena, verb: str, who: Role) -> None:
     order = (await arena.place(await arena.product(), capture="manual")).json()
-    body = {"payment": {"method": "card", "payment_method_id": "pm_card_visa"}} if verb == "pay" else {}
+    body: dict[str, Any] = {"payment": CARD} if verb == "pay" else {}
     before = len(arena.stripe.requests())
 
     refused = await arena.command(order, verb, who, **body)

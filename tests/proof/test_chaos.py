@@ -125,7 +125,6 @@ async def sales_while_killing(world: World, victim: str) -> list[Sale]:
             await world.kill(victim)
         closing.set()
     assert all(kill.in_flight for kill in world.kills)
-    assert world.client.setbacks, "no client noticed anything"
     assert not [setback for setback in world.client.setbacks if setback.startswith("500")], world.client.setbacks
     return [sale for buyer in buyers for sale in buyer.sales]
 

@@ -47,7 +47,7 @@ class Sale:
         return self.quantity if self.verb == "ship" else 0
 
     def money(self, order: OrderView) -> ProviderPayment:
-        """What the provider must know of it in the end: one payment, at most one capture, all of it given back or none."""
+        """What the provider must know of it in the end: one payment, at most one capture."""
         total = order.totals.total
         taken = self.verb == "ship" or self.capture == "automatic"
         returned = self.verb == "cancel" and taken
