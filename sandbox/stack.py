@@ -29,7 +29,7 @@ Progress = Callable[[str, Notice, str], None]
 
 @dataclass(frozen=True)
 class StackOptions:
-    """`environment` joins that of our own programs and simulators; `free_ports` wins over `ports`."""
+    """`environment` joins that of our own programs and simulators; `free_ports` (as `draw_ports` finds them) wins over `ports`."""
 
     data_dir: Path = Path(".holdfast")
     ephemeral: bool = False
@@ -37,6 +37,7 @@ class StackOptions:
     ready_file: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     ports: Ports = field(default_factory=Ports)
+    draw_ports: Callable[[], Ports] = Ports.drawn
     patience: Patience = field(default_factory=Patience)
 
 
@@ -114,7 +115,7 @@ async def _started(options: StackOptions, directory: DataDirectory, notify: Prog
     draws_left = _PORT_DRAWS if options.free_ports else 1
     while True:
         draws_left -= 1
-        ports = Ports.drawn() if options.free_ports else options.ports
+        ports = options.draw_ports() if options.free_ports else options.ports
         if taken := await _taken(ports, patiently=directory.left_running):
             raise PortsTaken(taken)
         blueprint = Blueprint(directory, ports, durable=not options.ephemeral, extra=options.environment)

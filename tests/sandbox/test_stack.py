@@ -137,19 +137,17 @@ async def test_a_child_that_cannot_be_kept_alive_cuts_the_body_short(tmp_path: P
     assert not (tmp_path / "ready.json").exists()
 
 
-async def test_a_drawn_port_that_is_lost_before_its_child_binds_is_drawn_anew(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_drawn_port_that_is_lost_before_its_child_binds_is_drawn_anew(tmp_path: Path) -> None:
     draws = [Ports.drawn(), Ports.drawn()]
     lost, found = draws
-    monkeypatch.setattr(Ports, "drawn", lambda: draws.pop(0))
+    options = replace(options_in(tmp_path), draw_ports=lambda: draws.pop(0))
     with ExitStack() as others:
 
         def take_the_port_of_the_api(name: str, _notice: Notice, _where: str) -> None:
             if name == "postgres" and draws:
                 others.enter_context(closing(socket.create_server((LOOPBACK, lost.api))))
 
-        async with running_stack(options_in(tmp_path), notify=take_the_port_of_the_api) as stack:
+        async with running_stack(options, notify=take_the_port_of_the_api) as stack:
             assert stack.ready.api == f"http://{LOOPBACK}:{found.api}"
             assert await answers(f"{stack.ready.api}/health/ready")()
 
