@@ -19,6 +19,7 @@ from temporalio.envconfig import ClientConfig
 
 import worker as workers
 from api.app import create_app
+from api.commands import RETRIES
 from api.deps import Wiring
 from api.tokens import Tokens
 from db.migrate import upgrade
@@ -143,7 +144,7 @@ def _application(settings: Settings) -> FastAPI:
 
     async def connect() -> Client:
         config = ClientConfig.load_client_connect_config()
-        return await Client.connect(**config, data_converter=pydantic_data_converter, lazy=True)
+        return await Client.connect(**config, data_converter=pydantic_data_converter, retry_config=RETRIES, lazy=True)
 
     wiring = Wiring(
         database=Database(settings.database_url.get_secret_value(), pool_size=settings.database_pool_size),

@@ -1,5 +1,6 @@
 """What the API says to Temporal: start an order, send it a command; and what it makes of every way that can end."""
 
+import asyncio
 from collections.abc import Awaitable
 from datetime import timedelta
 from enum import StrEnum
@@ -17,7 +18,7 @@ from temporalio.client import (
 )
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RetryConfig, RPCError, RPCStatusCode
 from temporalio.workflow import UpdateMethodMultiParam
 
 from activities.failures import as_error
@@ -41,20 +42,27 @@ class Said(StrEnum):
     CLOSED = "closed"
 
 
+# For the API's client: a short outage of Temporal is bridged, a longer one is told to the caller.
+RETRIES = RetryConfig(max_interval_millis=500, max_elapsed_time_millis=2_000)
+
 Update: TypeAlias = UpdateMethodMultiParam[[OrderWorkflow, Command], OrderState]
 
 _GONE = frozenset({RPCStatusCode.NOT_FOUND, RPCStatusCode.ALREADY_EXISTS})
+# How long Temporal may take to say whether it has a workflow.
+_LOOK = timedelta(seconds=2)
 
 
 async def place(client: Client, placement: Placement, budget_seconds: float) -> Said:
     """Start the order's workflow, or find it, and wait for its first payment attempt.
 
-    Raises the refusal that the order ended in, or WorkflowsUnavailable when Temporal can't be reached.
+    Raises the refusal that the order ended in, or WorkflowsUnavailable when Temporal can't be reached or, at the end
+    of the budget, has no such workflow.
     """
+    workflow_id = names.order_workflow_id(placement.order_id)
     operation = WithStartWorkflowOperation(
         OrderWorkflow.run,
         placement,
-        id=names.order_workflow_id(placement.order_id),
+        id=workflow_id,
         task_queue=names.ORDERS,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
@@ -62,14 +70,16 @@ async def place(client: Client, placement: Placement, budget_seconds: float) -> 
         search_attributes=names.at_start(placement.payment.method, placement.currency, placement.buyer_id),
         static_summary=_summary(placement),
     )
-    return await _say(
-        client.execute_update_with_start_workflow(
-            OrderWorkflow.placed,
-            start_workflow_operation=operation,
-            id=placement.request_id,
-            rpc_timeout=timedelta(seconds=budget_seconds),
-        )
+    call = client.execute_update_with_start_workflow(
+        OrderWorkflow.placed,
+        start_workflow_operation=operation,
+        id=placement.request_id,
+        rpc_timeout=timedelta(seconds=budget_seconds),
     )
+    said = await _say(call, budget_seconds)
+    if said is Said.LATER and not await _known(client, workflow_id):
+        raise WorkflowsUnavailable
+    return said
 
 
 def _summary(placement: Placement) -> str:
@@ -127,9 +137,14 @@ class Commands:
         return await self._once.once(call)
 
     async def _tell(self, order_id: str, update: Update, command: Command) -> Said:
-        handle = self._wired.temporal.get_workflow_handle_for(OrderWorkflow.run, names.order_workflow_id(order_id))
-        budget = timedelta(seconds=self._wired.answer_budget_seconds)
-        return await _say(handle.execute_update(update, command, id=command.request_id, rpc_timeout=budget))
+        client, workflow_id = self._wired.temporal, names.order_workflow_id(order_id)
+        handle = client.get_workflow_handle_for(OrderWorkflow.run, workflow_id)
+        seconds = self._wired.answer_budget_seconds
+        budget = timedelta(seconds=seconds)
+        said = await _say(handle.execute_update(update, command, id=command.request_id, rpc_timeout=budget), seconds)
+        if said is Said.LATER and not await _known(client, workflow_id):
+            return Said.CLOSED
+        return said
 
 
 Send = Annotated[Commands, Depends()]
@@ -139,15 +154,17 @@ async def _nothing(_: AsyncSession) -> None:
     """A command needs nothing read before it is sent."""
 
 
-async def _say(call: Awaitable[Any]) -> Said:
+async def _say(call: Awaitable[Any], budget_seconds: float) -> Said:
     try:
-        await call
+        # The SDK polls for an accepted update's end without a timeout.
+        async with asyncio.timeout(budget_seconds):
+            await call
     except WorkflowUpdateFailedError as failed:
         error = as_error(failed.cause)
         if isinstance(error, OrderAlreadyPlaced):
             return Said.CLOSED
         raise error or HoldfastError() from failed
-    except WorkflowUpdateRPCTimeoutOrCancelledError:
+    except (WorkflowUpdateRPCTimeoutOrCancelledError, TimeoutError):
         return Said.LATER
     except WorkflowAlreadyStartedError:
         return Said.CLOSED
@@ -159,3 +176,20 @@ async def _say(call: Awaitable[Any]) -> Said:
         # A lazy client raises it when its first connection fails.
         raise WorkflowsUnavailable from error
     return Said.ANSWERED
+
+
+async def _known(client: Client, workflow_id: str) -> bool:
+    """Whether Temporal has the workflow: a call that was never answered may never have arrived.
+
+    Raises WorkflowsUnavailable when Temporal does not say.
+    """
+    try:
+        async with asyncio.timeout(_LOOK.total_seconds()):
+            await client.get_workflow_handle(workflow_id).describe(rpc_timeout=_LOOK)
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return False
+        raise WorkflowsUnavailable from error
+    except (RuntimeError, TimeoutError) as error:
+        raise WorkflowsUnavailable from error
+    return True

@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
@@ -59,7 +59,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HoldfastError, _domain)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _framework)
-    app.add_exception_handler(OperationalError, _database)
+    app.add_exception_handler(DBAPIError, _database)
     app.add_exception_handler(PoolTimeoutError, _database)
 
 
@@ -92,6 +92,10 @@ async def _framework(request: Request, error: Exception) -> Response:
 
 
 async def _database(request: Request, error: Exception) -> Response:
+    """Lost, refused and exhausted connections, deadlocks: the same request can succeed later; the rest is our fault."""
+    lost = isinstance(error, OperationalError | InterfaceError | PoolTimeoutError)
+    if not lost and not (isinstance(error, DBAPIError) and error.connection_invalidated):
+        raise error
     log.warning("database unavailable", error=type(error).__name__, request_id=request_id_of(request))
     return response_of(DatabaseUnavailable(), request_id_of(request))
 

@@ -29,7 +29,7 @@ Progress = Callable[[str, Notice, str], None]
 
 @dataclass(frozen=True)
 class StackOptions:
-    """`environment` joins that of our own programs and simulators; `free_ports` (as `draw_ports` finds them) wins over `ports`."""
+    """`environment` joins that of our own programs and simulators; `free_ports`, as drawn, wins over `ports`."""
 
     data_dir: Path = Path(".holdfast")
     ephemeral: bool = False

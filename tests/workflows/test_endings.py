@@ -1,0 +1,120 @@
+"""Ends that nobody asks for: deadlines, Temporal's own cancel, and steps that can't succeed."""
+
+from temporalio.client import WorkflowExecutionStatus
+
+from domain.orders import Role
+from tests.support.arena import Arena, eventually
+from workflows.names import order_workflow_id
+
+TOTAL = 2644
+
+
+async def test_an_unpaid_order_expires_and_gives_everything_back(arena: Arena) -> None:
+    arena.rule(payment_deadline=1)
+    product = await arena.product(on_hand=3)
+
+    order = (await arena.place(product, card="pm_card_chargeDeclined")).json()
+
+    expired = await arena.until(order["id"], status="cancelled")
+    assert (expired["payment_status"], expired["cancel_reason"]) == ("cancelled", "expired")
+    assert (await arena.get(f"/v1/products/{product}"))["stock"] == 3
+    late = await arena.command(order, "pay", payment={"method": "card", "payment_method_id": "pm_card_visa"})
+    assert (late.status_code, late.json()["code"]) == (409, "order_closed")
+    assert (await arena.truth(order["id"]))["captured"] == 0
+
+
+async def test_a_three_d_secure_order_that_is_never_confirmed_expires_without_anything_open(arena: Arena) -> None:
+    arena.rule(payment_deadline=1)
+
+    order = (await arena.place(await arena.product(), card="pm_card_authenticationRequired")).json()
+
+    assert order["next_action"]["type"] == "three_ds"
+    expired = await arena.until(order["id"], status="cancelled")
+    assert (expired["payment_status"], expired["cancel_reason"]) == ("cancelled", "expired")
+    assert [each["status"] for each in expired["payments"][0]["attempts"]] == ["cancelled"]
+
+
+async def test_the_sellers_word_on_delivery_counts_after_the_inspection_window(arena: Arena) -> None:
+    arena.rule(inspection_window=2)
+    order = (await arena.place(await arena.product())).json()
+    await arena.command(order, "ship", Role.SELLER)
+
+    delivered = await arena.command(order, "deliver", Role.SELLER)
+
+    assert delivered.json()["status"] == "delivered"
+    assert (await arena.order(order["id"]))["status"] == "delivered"
+    await arena.until(order["id"], status="completed")
+
+
+async def test_the_buyers_word_ends_the_inspection_window(arena: Arena) -> None:
+    order = (await arena.place(await arena.product())).json()
+    await arena.command(order, "ship", Role.SELLER)
+    await arena.command(order, "deliver", Role.SELLER)
+
+    accepted = await arena.command(order, "deliver")
+
+    assert accepted.status_code == 200, accepted.text
+    await arena.until(order["id"], status="completed")
+
+
+async def test_a_cancel_from_temporals_own_ui_is_the_business_cancel(arena: Arena) -> None:
+    product = await arena.product(on_hand=3)
+    order = (await arena.place(product)).json()
+    handle = arena.temporal.get_workflow_handle(order_workflow_id(order["id"]))
+
+    await handle.cancel()
+
+    cancelled = await arena.until(order["id"], status="cancelled", payment_status="refunded")
+    assert cancelled["cancel_reason"] == "operator"
+    assert (await arena.truth(order["id"]))["refunded"] == TOTAL
+    assert (await arena.get(f"/v1/products/{product}"))["stock"] == 3
+    assert (await handle.describe()).status is WorkflowExecutionStatus.COMPLETED
+
+
+async def test_a_cancel_from_temporals_own_ui_is_refused_after_shipment(arena: Arena) -> None:
+    order = (await arena.place(await arena.product())).json()
+    await arena.command(order, "ship", Role.SELLER)
+    handle = arena.temporal.get_workflow_handle(order_workflow_id(order["id"]))
+
+    await handle.cancel()
+
+    async def noted() -> bool:
+        return "refused" in str(await handle.query("__temporal_workflow_metadata"))
+
+    await eventually(noted)
+    assert (await arena.order(order["id"]))["status"] == "shipped"
+    delivered = await arena.command(order, "deliver")
+    assert delivered.status_code == 200
+    await arena.until(order["id"], status="completed")
+    assert (await arena.truth(order["id"]))["refunded"] == 0
+
+
+async def test_an_order_is_busy_while_its_payment_is_under_way(arena: Arena) -> None:
+    arena.stripe.script(faults=[{"method": "POST", "path": "/v1/payment_intents", "do": "slow", "ms": 900}])
+    arena.answer_within(0.4)
+
+    accepted = await arena.place(await arena.product())
+
+    assert accepted.status_code == 202
+    order = accepted.json()["id"]
+    busy = await arena.command(order, "cancel", key="cancel it")
+    assert (busy.status_code, busy.json()["code"]) == (409, "order_busy")
+    assert "Retry-After" in busy.headers
+    arena.answer_within(10)
+    await arena.until(order, status="confirmed")
+    again = await arena.command(order, "cancel", key="cancel it")
+    assert (again.status_code, again.json()["status"]) == (200, "cancelled")
+
+
+async def test_a_buyers_later_choice_at_the_deadline_wins_or_loses_whole(arena: Arena) -> None:
+    arena.rule(payment_deadline=1)
+    order = (await arena.place(await arena.product(), card="pm_card_chargeDeclined")).json()
+
+    answer = await arena.command(order, "pay", payment={"method": "card", "payment_method_id": "pm_card_visa"})
+
+    if answer.status_code == 200 and answer.json()["status"] == "confirmed":
+        assert (await arena.truth(order["id"]))["captured"] == TOTAL
+    else:
+        assert answer.json()["code"] in {"order_closed", "order_busy", "payment_not_open"}
+        await arena.until(order["id"], status="cancelled")
+        assert (await arena.truth(order["id"]))["captured"] == 0
