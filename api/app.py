@@ -1,6 +1,7 @@
 """The application factory."""
 
 from fastapi import FastAPI
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from api import problems
 from api.deps import Wiring
@@ -15,8 +16,9 @@ take an `Idempotency-Key`: a repeat with the same body gets the first answer. Er
 
 def create_app(wiring: Wiring, *, max_body_bytes: int = 1_000_000) -> FastAPI:
     """The HTTP surface over one wiring."""
-    app = FastAPI(title="Holdfast", version="1", description=DESCRIPTION, redoc_url=None, max_body_size=max_body_bytes)
+    app = FastAPI(title="Holdfast", version="1", description=DESCRIPTION, redoc_url=None)
     app.state.wiring = wiring
+    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=max_body_bytes)
     app.add_middleware(RequestFrame)
     problems.install(app)
     for resource in (auth, products, orders, payments, webhooks, health):

@@ -9,6 +9,8 @@ from sqlalchemy import Select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
+from db.ids import TypeIdColumn
+from domain.errors import CursorInvalid
 from domain.values import Value
 
 Item = TypeVar("Item", bound=BaseModel)
@@ -43,12 +45,21 @@ async def page_of(
     """Run a query of time-ordered ids as a page of what `read` makes of them."""
     backwards = paging.ending_before is not None
     if paging.starting_after is not None:
-        query = query.where(key < paging.starting_after)
+        query = query.where(key < _cursor(key, paging.starting_after))
     if paging.ending_before is not None:
-        query = query.where(key > paging.ending_before)
+        query = query.where(key > _cursor(key, paging.ending_before))
     ordered = query.order_by(key if backwards else key.desc()).limit(paging.limit + 1)
     ids = list(await session.scalars(ordered))
     shown = ids[: paging.limit]
     if backwards:
         shown.reverse()
     return Page[Item](data=tuple(await read(shown)), has_more=len(ids) > paging.limit)
+
+
+def _cursor(key: InstrumentedAttribute[str], given: str) -> str:
+    """The cursor, if it is an id of the list's kind. Raises CursorInvalid."""
+    kind = key.type
+    assert isinstance(kind, TypeIdColumn), "lists are ordered by their ids"
+    if not kind.reads(given):
+        raise CursorInvalid
+    return given

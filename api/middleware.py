@@ -7,8 +7,9 @@ from typing import Any
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.problems import MEDIA_TYPE, unexpected
+from api.problems import MEDIA_TYPE, body_of, unexpected
 from db.ids import new_id
+from domain.errors import BodyTooLarge
 
 _REQUEST_ID = re.compile(rb"^[A-Za-z0-9._-]{1,128}$")
 
@@ -48,9 +49,10 @@ class RequestFrame:
         try:
             await self.app(scope, receive, answer)
         except Exception as error:  # noqa: BLE001 - the last frame: nothing above may print what a person sent
-            body = unexpected(error, answer.request_id)
-            if answer.status is None:
-                await answer.problem(500, body)
+            if answer.status != BodyTooLarge.status:
+                body = unexpected(error, answer.request_id)
+                if answer.status is None:
+                    await answer.problem(500, body)
 
 
 class _Answer:
@@ -60,6 +62,7 @@ class _Answer:
         self.send = send
         self.request_id = request_id
         self.status: int | None = None
+        self._replaced = False
 
     async def problem(self, status: int, body: bytes) -> None:
         headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
@@ -67,7 +70,19 @@ class _Answer:
         await self({"type": "http.response.body", "body": body})
 
     async def __call__(self, message: Any) -> None:  # noqa: ANN401 - ASGI's own type
+        if self._replaced:
+            return
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            if self.status == BodyTooLarge.status and _content_type(message) != MEDIA_TYPE.encode():
+                # The limiter below answers in plain text.
+                await self.problem(self.status, body_of(BodyTooLarge(), self.request_id))
+                self._replaced = True
+                return
             message["headers"] = [*message.get("headers", []), (b"x-request-id", self.request_id.encode())]
         await self.send(message)
+
+
+def _content_type(message: Any) -> bytes:  # noqa: ANN401 - ASGI's own type
+    headers: dict[bytes, bytes] = dict(message.get("headers", []))
+    return headers.get(b"content-type", b"")

@@ -87,7 +87,9 @@ async def _framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     known = {404: RouteNotFound(), 405: MethodNotAllowed(), 413: BodyTooLarge()}
     if error.status_code in known:
-        return response_of(known[error.status_code], request_id_of(request))
+        answer = response_of(known[error.status_code], request_id_of(request))
+        answer.headers.update(error.headers or {})
+        return answer
     return response_of(BodyMalformed(), request_id_of(request))
 
 

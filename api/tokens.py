@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import jwt
+from pydantic import ValidationError
 
 from domain.errors import TokenInvalid
 from domain.ids import AccountId
@@ -50,6 +51,6 @@ class Tokens:
                 audience=_AUDIENCE,
                 options={"require": ["exp", "iat", "sub", "iss", "aud"]},
             )
-        except jwt.InvalidTokenError as error:
+            return Claims.model_validate(decoded)
+        except (jwt.InvalidTokenError, ValidationError) as error:
             raise TokenInvalid from error
-        return Claims.model_validate(decoded)

@@ -7,6 +7,7 @@ from sqlalchemy import Uuid
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 from typeid import TypeID
+from typeid.core.errors import TypeIDException
 
 
 def new_id(prefix: str) -> str:
@@ -24,14 +25,20 @@ class TypeIdColumn(TypeDecorator[str]):
         super().__init__()
         self.prefix = prefix
 
+    def reads(self, value: str) -> bool:
+        """Whether the text is an id of this column's kind."""
+        try:
+            return TypeID.from_string(value).prefix == self.prefix
+        except TypeIDException:
+            return False
+
     def process_bind_param(self, value: str | None, dialect: Dialect) -> UUID | None:  # noqa: ARG002 - SQLAlchemy's signature
         if value is None:
             return None
-        parsed = TypeID.from_string(value)
-        if parsed.prefix != self.prefix:
+        if not self.reads(value):
             message = f"{value} is not a {self.prefix} id"
             raise ValueError(message)
-        return UUID(int=parsed.uuid.int)
+        return UUID(int=TypeID.from_string(value).uuid.int)
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> str | None:  # noqa: ANN401, ARG002 - SQLAlchemy's signature
         return None if value is None else str(TypeID.from_uuid(value, self.prefix))

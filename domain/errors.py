@@ -2,6 +2,7 @@
 
 HoldfastError
 ├── BadRequest 400             IdempotencyKeyRequired  IdempotencyKeyMalformed  SignatureInvalid  BodyMalformed
+│                              CursorInvalid
 ├── Unauthenticated 401        CredentialsWrong  TokenMissing  TokenInvalid
 ├── Forbidden 403              RoleNotAllowed
 ├── NotFound 404               ResourceNotFound  RouteNotFound
@@ -53,6 +54,11 @@ class IdempotencyKeyMalformed(BadRequest):
 class SignatureInvalid(BadRequest):
     code = "signature_invalid"
     sentence = "The signature does not match the body, or is too old."
+
+
+class CursorInvalid(BadRequest):
+    code = "cursor_invalid"
+    sentence = "The cursor is no id of an item of this list."
 
 
 class BodyMalformed(BadRequest):

@@ -122,7 +122,7 @@ async def test_a_statement_that_the_database_broke_off_is_answered_with_503(aren
         await locking.execute("LOCK TABLE requests IN ACCESS EXCLUSIVE MODE")
         placing = asyncio.create_task(arena.place(product, key="patience"))
         await _until_waiting(owner_dsn)
-        await _close_connections(owner_dsn, "wait_event_type = 'Lock'")
+        await _close_connections(owner_dsn, "Lock")
 
         refused = await placing
 
@@ -130,13 +130,14 @@ async def test_a_statement_that_the_database_broke_off_is_answered_with_503(aren
     assert (await arena.place(product, key="patience")).status_code == 201
 
 
-async def _close_connections(owner_dsn: str, which: str = "usename = 'holdfast'") -> None:
-    """What a restart does to every connection: it is cut, which its holder notices when it uses it next."""
+async def _close_connections(owner_dsn: str, state: str = "%") -> None:
+    """What a restart does to the application's connections: they are cut, which is noticed when they are used next."""
     async with await psycopg.AsyncConnection.connect(owner_dsn, autocommit=True) as connection:
-        statement = (
-            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND {which}"
+        await connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND usename = 'holdfast' AND coalesce(wait_event_type, '') LIKE %s",
+            (state,),
         )
-        await connection.execute(statement.encode())
 
 
 async def _until_waiting(owner_dsn: str) -> None:

@@ -71,6 +71,12 @@ async def level(shop: Trade, identity: str) -> tuple[int, int]:
         return row.on_hand, row.held
 
 
+async def held_in(shop: Trade, identity: str, state: HoldState) -> int:
+    async with shop.database.transaction() as session:
+        pieces = select(func.sum(Hold.quantity)).where(Hold.product_id == identity, Hold.state == state)
+        return int(await session.scalar(pieces) or 0)
+
+
 async def moved(shop: Trade, identity: str) -> list[int]:
     async with shop.database.transaction() as session:
         rows = select(StockMovement.delta).where(StockMovement.product_id == identity).order_by(StockMovement.id)
@@ -88,10 +94,9 @@ async def take(shop: Trade, order: str, *products: str) -> None:
 
 
 async def adjust(shop: Trade, identity: str, delta: int, source: str = "") -> None:
+    request = ("request", source or new_id("req"))
     async with shop.database.transaction() as session:
-        await stock.adjust(
-            session, identity, delta, reason="count", source=("request", source or new_id("req")), at=shop.at
-        )
+        await stock.adjust(session, identity, delta, reason="count", source=request, at=shop.at)
 
 
 async def test_what_is_held_stays_on_the_shelf_and_can_not_be_sold_again(shop: Trade) -> None:
@@ -200,13 +205,7 @@ async def test_taking_and_releasing_at_once_ends_in_exactly_one_of_them(shop: Tr
 
     await asyncio.gather(*(step(shop, order) for order in buyers for step in (take, release, take, release)))
 
-    async with shop.database.transaction() as session:
-        taken = await session.scalar(
-            select(func.coalesce(func.sum(Hold.quantity), 0)).where(
-                Hold.product_id == shackle, Hold.state == HoldState.TAKEN
-            )
-        )
-    assert taken is not None
+    taken = await held_in(shop, shackle, HoldState.TAKEN)
     assert await level(shop, shackle) == (60 - taken, 0)
     assert sum(await moved(shop, shackle)) == 60 - taken
 
@@ -282,11 +281,7 @@ async def test_movements_sum_to_what_is_on_hand_and_holds_to_what_is_held(shop: 
 
     for each in goods:
         on_hand, promised = await level(shop, each)
-        async with shop.database.transaction() as session:
-            open_holds = select(func.coalesce(func.sum(Hold.quantity), 0)).where(
-                Hold.product_id == each, Hold.state == HoldState.HELD
-            )
-            assert promised == await session.scalar(open_holds)
+        assert promised == await held_in(shop, each, HoldState.HELD)
         assert on_hand == sum(await moved(shop, each))
         assert 0 <= promised <= on_hand
 

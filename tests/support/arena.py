@@ -213,13 +213,14 @@ async def open_arena(
     stripe: Sandbox,
     listening: socket,
 ) -> AsyncIterator[Arena]:
-    place = {"target_host": temporal_address, "namespace": "holdfast"}
-    temporal = await Client.connect(**place, data_converter=pydantic_data_converter)
+    temporal = await Client.connect(temporal_address, namespace="holdfast", data_converter=pydantic_data_converter)
     gateway: PaymentGateway = StripeGateway("sk_test_arena", api_base=stripe.url, timeout=(1.0, READ_TIMEOUT))
     tokens = Tokens("a secret of the tests that is long enough", 900)
     wiring = Wiring(
         database=database,
-        temporal=await Client.connect(**place, data_converter=pydantic_data_converter, retry_config=RETRIES),
+        temporal=await Client.connect(
+            temporal_address, namespace="holdfast", data_converter=pydantic_data_converter, retry_config=RETRIES
+        ),
         tokens=tokens,
         webhooks={STRIPE: StripeWebhooks([SECRET])},
         policy=Policy(payment_deadline=1800, inspection_window=3600),
