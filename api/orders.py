@@ -12,7 +12,7 @@ from api.deps import Principal, Wiring
 from api.idempotency import Answer, Claim
 from db.commands import earlier_answer
 from db.queries import order_view, order_views
-from db.tables import Request
+from db.tables import CommandOutcome, Request
 from domain.errors import HoldfastError, OrderBusy, OrderClosed, ResourceNotFound
 from domain.ids import AccountId, OrderId
 from domain.orders import NextAction, OrderStatus, OrderView, Role, WorkflowLink
@@ -24,7 +24,10 @@ PLACE_ROUTE = "POST /v1/orders"
 
 
 class AcceptedOrder(Value):
-    """An order that was accepted and is not recorded yet; only its buyer can see it."""
+    """An order that was accepted and is not recorded yet, or was refused after the answer 202: then `failed`.
+
+    `refusal` is the code that a repeat of the placing call is refused with.
+    """
 
     id: OrderId
     object: Literal["order"] = "order"
@@ -33,6 +36,7 @@ class AcceptedOrder(Value):
     status: OrderStatus = OrderStatus.PENDING
     payment_status: PaymentStatus = PaymentStatus.PENDING
     next_action: NextAction | None = None
+    refusal: str | None = None
     workflow: WorkflowLink | None = None
 
 
@@ -47,18 +51,25 @@ async def found(session: AsyncSession, caller: Principal, order_id: str) -> Orde
     view = await order_view(session, order_id)
     if view is not None and _may_see(caller, view):
         return view
-    if view is None and caller.role is Role.BUYER:
-        claim = await session.scalar(
-            select(Request).where(
-                Request.resource_id == order_id,
-                Request.route == PLACE_ROUTE,
-                Request.account_id == caller.account_id,
-                Request.status.is_(None),
-            )
+    if view is None and caller.role is not Role.SELLER:
+        query = select(Request).where(
+            Request.resource_id == order_id, Request.route == PLACE_ROUTE, Request.status.is_(None)
         )
+        if caller.role is Role.BUYER:
+            query = query.where(Request.account_id == caller.account_id)
+        claim = await session.scalar(query)
         if claim is not None:
-            return AcceptedOrder(id=order_id, created=claim.created, buyer_id=claim.account_id)
+            return await _accepted(session, claim)
     raise ResourceNotFound(resource="order", id=order_id)
+
+
+async def _accepted(session: AsyncSession, claim: Request) -> AcceptedOrder:
+    order = AcceptedOrder(id=claim.resource_id, created=claim.created, buyer_id=claim.account_id)
+    outcome = await session.get(CommandOutcome, claim.id)
+    if outcome is None or outcome.error_code is None:
+        return order
+    ended = {"status": OrderStatus.FAILED, "payment_status": PaymentStatus.CANCELLED, "refusal": outcome.error_code}
+    return order.model_copy(update=ended)
 
 
 async def shown_page(wired: Wiring, caller: Principal, session: AsyncSession, ids: Sequence[str]) -> list[OrderView]:

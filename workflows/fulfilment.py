@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from temporalio import workflow
+from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
     from activities.failures import as_failure
@@ -80,7 +81,11 @@ class FulfilmentStage:
             return self.progress.state
 
     async def _capture(self, request: MoveRequest) -> PaymentOutcome:
-        return await at_provider(PaymentActivities.capture, request, request.provider, "Capture the held money")
+        try:
+            return await at_provider(PaymentActivities.capture, request, request.provider, "Capture the held money")
+        except FailureError:
+            self.progress.ask_for_attention("The capture can't be made; nothing was shipped.")
+            raise
 
     async def _inspection(self) -> None:
         try:

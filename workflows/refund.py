@@ -50,11 +50,16 @@ class RefundWorkflow:
 
     async def _ask(self) -> RefundOutcome:
         request = self._request(None)
-        try:
-            return await at_provider(PaymentActivities.refund, request, request.provider, "Pay the money back")
-        except FailureError as failure:
-            error = as_error(failure)
-            return RefundFailed(reason="no_answer" if error is None else error.code)
+        while True:
+            try:
+                return await at_provider(PaymentActivities.refund, request, request.provider, "Pay the money back")
+            except FailureError as failure:
+                error = as_error(failure)
+                if error is not None and not error.retryable:
+                    return RefundFailed(reason=error.code)
+            # No answer is no failure: the money may have left. The gateway looks the refund up before it asks again.
+            workflow.upsert_search_attributes([NEEDS_ATTENTION.value_set(value=True)])
+            workflow.set_current_details("The provider has not answered for a day; asking again.")
 
     async def _record(self, outcome: RefundOutcome) -> RefundStatus:
         step = RecordRefund(refund=self.refund, outcome=outcome, at=workflow.now())

@@ -1,0 +1,24 @@
+"""Orders that were accepted before they were decided: what a client sees of them, and when they are refused."""
+
+from domain.orders import Role
+from tests.support.arena import Arena
+
+
+async def test_an_order_that_is_refused_after_it_was_accepted_says_so(arena: Arena) -> None:
+    product = await arena.product(on_hand=1)
+    await arena.stop_workers()
+    arena.answer_within(0.3)
+    accepted = await arena.place(product, 2, key="too many")
+    assert (accepted.status_code, accepted.json()["status"]) == (202, "pending")
+    order = accepted.json()["id"]
+    assert (await arena.order(order))["status"] == "pending"
+
+    await arena.start_workers()
+
+    failed = await arena.until(order, status="failed")
+    assert failed["refusal"] == "out_of_stock"
+    assert (await arena.get(f"/v1/orders/{order}"))["status"] == "failed"
+    repeat = await arena.place(product, 2, key="too many")
+    assert (repeat.status_code, repeat.json()["code"]) == (409, "out_of_stock")
+    assert (await arena.get("/v1/orders", Role.ADMIN))["data"] == []
+    assert arena.stripe.requests() == []
