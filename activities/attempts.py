@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
 from db import event_log, ledger, orders, payments
-from db.commands import Answering, answering, earlier_answer, keep_answer, state_of
+from db.commands import Answering, answering, earlier_answer, keep_answer
 from db.session import Database
 from db.tables import Order, Payment, PaymentAttempt
 from domain.events import Event, EventType
@@ -82,7 +82,10 @@ class AttemptActivities:
             if payments.close(operation, state, reference=reference, reason=reason, at=step.at):
                 await _apply(session, step, order, payment, attempt)
                 payments.derive(payment, attempt, operations, step.at)
-            return state_of(earlier) if earlier else await keep_answer(session, command)
+            if earlier is None:
+                return await keep_answer(session, command)
+            # The command was answered with the attempt's first outcome; this one came later, and the order goes on.
+            return OrderState(order_id=order.id, status=order.status, payment_status=payment.status)
 
 
 def _states(outcome: PaymentOutcome) -> tuple[OperationState, AttemptStatus]:

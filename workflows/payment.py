@@ -113,9 +113,10 @@ class PaymentStage:
             until = None if isinstance(outcome, Unknown) else deadline
             if until is None:
                 self.progress.ask_for_attention(_STORIES[outcome.kind])
-            if not await self._wait(lambda: self.changed, until):
+            # A cancellation under way goes first: it may end what there is to read.
+            if not await self._wait(lambda: self.changed and self.progress.busy is None, until):
                 return False
-            self.changed = False
+            self.changed, self.progress.busy = False, "payment"
             outcome = await self._record(attempt, await self._read(attempt, outcome.reference))
         return isinstance(outcome, Authorized | Captured)
 

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from domain.orders import Role
-from tests.support.arena import Arena
+from tests.support.arena import Arena, eventually
 from workflows.names import order_workflow_id, refund_workflow_id
 
 
@@ -76,6 +76,20 @@ async def order_cancelled_from_the_web_ui(arena: Arena) -> str:
     return order_workflow_id(order)
 
 
+async def order_confirmed_with_the_bank(arena: Arena) -> str:
+    placed = (await arena.place(await arena.product(), card="pm_card_authenticationRequired")).json()
+    arena.stripe.challenge(placed["next_action"]["client_secret"].split("_secret_")[0], "succeed")
+    await arena.until(placed["id"], status="confirmed")
+    cancelled = await eventually(lambda: _cancelled(arena, placed["id"]))
+    assert cancelled
+    return order_workflow_id(placed["id"])
+
+
+async def _cancelled(arena: Arena, order: str) -> bool:
+    """The workflow is busy until its task ends, a moment after the row says so."""
+    return (await arena.command(order, "cancel")).status_code == 200
+
+
 async def order_expired(arena: Arena) -> str:
     arena.rule(payment_deadline=1)
     order = await _placed(arena, card="pm_card_chargeDeclined")
@@ -118,6 +132,7 @@ ENDINGS: dict[str, Callable[[Arena], Awaitable[str]]] = {
         order_cancelled_after_decline,
         order_paid_at_the_second_attempt,
         order_cancelled_from_the_web_ui,
+        order_confirmed_with_the_bank,
         order_expired,
         order_completed_when_nobody_objects,
         refund_completed,

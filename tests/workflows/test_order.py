@@ -1,7 +1,9 @@
 """The main line of an order and its early ends, through HTTP, on real servers."""
 
+from typing import Any
+
 from domain.orders import Role
-from tests.support.arena import Arena
+from tests.support.arena import Arena, eventually
 
 PAID = {"authorized": 2644, "captured": 2644, "refunded": 0, "voided": 0}
 # One shackle at 19.99, 7.25 % tax on it, 5.00 shipping.
@@ -99,6 +101,31 @@ async def test_a_declined_order_can_be_cancelled_and_its_intent_is_too(arena: Ar
     assert (await arena.get(f"/v1/products/{product}"))["stock"] == 3
     requests = arena.stripe.requests()
     assert [each["path"].rsplit("/", 1)[-1] for each in requests] == ["payment_intents", "cancel"]
+
+
+async def test_an_order_confirmed_with_the_bank_goes_on_to_its_end(arena: Arena) -> None:
+    order = (await arena.place(await arena.product(), card="pm_card_authenticationRequired")).json()
+    assert (order["status"], order["payment_status"]) == ("pending", "requires_action")
+    intent = order["next_action"]["client_secret"].split("_secret_")[0]
+
+    arena.stripe.challenge(intent, "succeed")
+
+    await arena.until(order["id"], status="confirmed", payment_status="completed")
+    shipped = await eventually(lambda: _shipped(arena, order["id"]))
+    assert shipped["status"] == "shipped"
+    await arena.command(order, "deliver")
+    await arena.until(order["id"], status="completed")
+    assert (await arena.truth(order["id"])).items() >= PAID.items()
+
+
+async def _shipped(arena: Arena, order: str) -> dict[str, Any] | None:
+    """The row is confirmed a moment before the workflow's task ends: until then it is still busy."""
+    answer = await arena.command(order, "ship", Role.SELLER)
+    if answer.status_code == 409 and answer.json()["code"] == "order_busy":
+        return None
+    assert answer.status_code == 200, answer.text
+    told: dict[str, Any] = answer.json()
+    return told
 
 
 async def test_a_shipped_order_is_not_cancelled(arena: Arena) -> None:
