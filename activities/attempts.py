@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
 from db import event_log, ledger, orders, payments
-from db.commands import Answering, answering, earlier_answer, keep_answer
+from db.commands import Answering, answering, keep_answer
 from db.session import Database
 from db.tables import Order, Payment, PaymentAttempt
 from domain.events import Event, EventType
@@ -73,19 +73,16 @@ class AttemptActivities:
         command = Answering(request_id=step.request_id, order_id=step.request.order_id, name="pay", at=step.at)
         async with answering(self._database, command) as session:
             order, payment = await orders.lock_with_payment(session, step.request.order_id)
-            earlier = await earlier_answer(session, step.request_id)
-            attempt = await session.get_one(PaymentAttempt, (payment.id, step.number))
-            operations = await payments.operations(session, payment.id)
+            attempts, operations = await payments.tried(session, payment.id)
+            attempt = attempts[step.number]
             operation = next(each for each in operations if each.key == step.request.key)
             state, attempt.status = _states(step.outcome)
             reference, reason = step.outcome.reference, _reason(step.outcome)
             if payments.close(operation, state, reference=reference, reason=reason, at=step.at):
                 await _apply(session, step, order, payment, attempt)
                 payments.derive(payment, attempt, operations, step.at)
-            if earlier is None:
-                return await keep_answer(session, command)
-            # The command was answered with the attempt's first outcome; this one came later, and the order goes on.
-            return OrderState(order_id=order.id, status=order.status, payment_status=payment.status)
+            # An attempt's first outcome answers the command and stays; a later one only moves the order on.
+            return await keep_answer(session, command)
 
 
 def _states(outcome: PaymentOutcome) -> tuple[OperationState, AttemptStatus]:
@@ -151,7 +148,6 @@ async def _apply(
             correlation_id=step.correlation_id,
             at=at,
         )
-    await payments.restate(session, payment, at)
 
 
 def _event(step: RecordAttempt, payment: Payment) -> Event:

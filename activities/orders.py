@@ -36,7 +36,6 @@ class PlaceOrder(Value):
 class PlacedOrder(Value):
     """What the workflow needs to go on."""
 
-    number: int
     payment_deadline: datetime
     first_attempt: AuthorizeRequest
 
@@ -104,7 +103,7 @@ class OrderActivities:
         check_expected(quoted, placement.expected_total)
         deadline = at + timedelta(seconds=placement.policy.payment_deadline)
         new = orders.NewOrder(placement, quoted, claim, run_id=step.run_id, at=at, deadline=deadline)
-        order, payment = await orders.write(session, new)
+        order, payment = orders.add(session, new)
         payments.open_attempt(session, payment, 1, placement.payment, at)
         wanted: Counter[str] = Counter()
         for item in placement.items:
@@ -116,7 +115,6 @@ class OrderActivities:
 
 def _placed(order: Order, payment: Payment, placement: Placement) -> PlacedOrder:
     return PlacedOrder(
-        number=order.number,
         payment_deadline=order.payment_deadline,
         first_attempt=payments.authorize_request(payment, placement.payment, 1),
     )

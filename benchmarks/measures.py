@@ -12,7 +12,9 @@ from sqlalchemy import text
 from temporalio.client import WithStartWorkflowOperation
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
-from benchmarks.flows import EmptyWorkflow, NoopWorkflow, TailedOrderWorkflow
+from benchmarks.flows.empty import EmptyWorkflow
+from benchmarks.flows.noop import NoopWorkflow
+from benchmarks.flows.tailed import TailedOrderWorkflow
 from benchmarks.system import System
 from db.ids import new_id
 from db.tables import Request

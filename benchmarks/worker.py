@@ -7,7 +7,9 @@ import sys
 from temporalio.worker import Worker
 
 import worker as workers
-from benchmarks.flows import EmptyWorkflow, NoopWorkflow, TailedOrderWorkflow
+from benchmarks.flows.empty import EmptyWorkflow
+from benchmarks.flows.noop import NoopWorkflow
+from benchmarks.flows.tailed import TailedOrderWorkflow
 from benchmarks.steps import StubGateway, nap, nothing, nothing_at_provider
 from db.session import Database
 from settings import Settings

@@ -5,10 +5,11 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from db import batch
 from db.queries import order_view
 from db.session import Database
 from db.tables import CommandOutcome, Order, Request
@@ -57,18 +58,20 @@ class Claimed(NamedTuple):
 
 async def claimed(session: AsyncSession, request_id: str, order_id: str) -> Claimed:
     """Read a placing call's claim. Raises ResourceNotFound when it is gone or was blanked."""
-    row = (
-        await session.execute(
-            select(Request.body, Order, CommandOutcome)
-            .select_from(Request)
-            .outerjoin(Order, Order.id == order_id)
-            .outerjoin(CommandOutcome, CommandOutcome.request_id == Request.id)
-            .where(Request.id == request_id)
-        )
-    ).one_or_none()
+    row = (await session.execute(_CLAIMED, {"request": request_id, "order": order_id})).one_or_none()
     if row is None or row[0] is None:
         raise ResourceNotFound(resource="request", id=request_id)
     return Claimed(*row)
+
+
+# Built once: to put a statement together costs more than to run it.
+_CLAIMED = (
+    select(Request.body, Order, CommandOutcome)
+    .select_from(Request)
+    .outerjoin(Order, Order.id == bindparam("order"))
+    .outerjoin(CommandOutcome, CommandOutcome.request_id == Request.id)
+    .where(Request.id == bindparam("request"))
+)
 
 
 async def earlier_answer(session: AsyncSession, request_id: str) -> OrderView | None:
@@ -87,7 +90,7 @@ def answer_of(row: CommandOutcome | None) -> OrderView | None:
 
 async def keep_answer(session: AsyncSession, command: Answering) -> OrderState:
     """Store the order as it is now as the command's outcome, in the transaction of its fact."""
-    await session.flush()
+    await batch.flush(session)
     view = await order_view(session, command.order_id)
     assert view is not None, "a command is answered after its order was written"
     await _keep(session, command, result=view.model_dump(mode="json"))
@@ -113,13 +116,15 @@ async def claim_body(session: AsyncSession, request_id: str) -> dict[str, Any]:
 
 async def _keep(session: AsyncSession, command: Answering, **outcome: Any) -> None:  # noqa: ANN401 - columns of the row
     await session.execute(
-        insert(CommandOutcome)
-        .values(
-            request_id=command.request_id,
-            order_id=command.order_id,
-            name=command.name,
-            created=command.at,
+        _KEEP,
+        {
+            "request_id": command.request_id,
+            "order_id": command.order_id,
+            "name": command.name,
+            "created": command.at,
             **outcome,
-        )
-        .on_conflict_do_nothing()
+        },
     )
+
+
+_KEEP = insert(CommandOutcome).on_conflict_do_nothing()

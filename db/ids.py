@@ -27,18 +27,23 @@ class TypeIdColumn(TypeDecorator[str]):
 
     def reads(self, value: str) -> bool:
         """Whether the text is an id of this column's kind."""
+        return self._parsed(value) is not None
+
+    def _parsed(self, value: str) -> TypeID[str] | None:
         try:
-            return TypeID.from_string(value).prefix == self.prefix
+            identity = TypeID.from_string(value)
         except TypeIDException:
-            return False
+            return None
+        return identity if identity.prefix == self.prefix else None
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> UUID | None:  # noqa: ARG002 - SQLAlchemy's signature
         if value is None:
             return None
-        if not self.reads(value):
+        identity = self._parsed(value)
+        if identity is None:
             message = f"{value} is not a {self.prefix} id"
             raise ValueError(message)
-        return UUID(int=TypeID.from_string(value).uuid.int)
+        return UUID(int=identity.uuid.int)
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> str | None:  # noqa: ANN401, ARG002 - SQLAlchemy's signature
         return None if value is None else str(TypeID.from_uuid(value, self.prefix))

@@ -1,10 +1,11 @@
 """The one writer of the ledger; call it in the transaction of the fact that moves the money."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import ARRAY, and_, any_, bindparam, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,15 +20,11 @@ async def post(session: AsyncSession, entry: Entry, at: datetime) -> bool:
 
     Guarded balances move with it and stay locked until the transaction ends (platform accounts are never locked).
     """
-    added = await session.scalar(
-        insert(LedgerEntry)
-        .values(kind=entry.kind, source_kind=entry.source_kind, source_id=entry.source_id, time=at)
-        .on_conflict_do_nothing()
-        .returning(LedgerEntry.id)
-    )
+    added, accounts = await _insert(session, entry, at)
     if added is None:
         return False
-    accounts = await _accounts(session, entry.postings)
+    if not accounts.keys() >= {_key(posting) for posting in entry.postings}:
+        accounts = await _opened(session, entry.postings, accounts)
     session.add_all(
         LedgerPosting(
             entry_id=added,
@@ -52,39 +49,67 @@ def _key(posting: Posting) -> _Key:
     return posting.account, posting.owner, posting.asset
 
 
-async def _accounts(session: AsyncSession, postings: tuple[Posting, ...]) -> dict[_Key, int]:
-    found = await _known(session, postings)
+async def _insert(session: AsyncSession, entry: Entry, at: datetime) -> tuple[int | None, dict[_Key, int]]:
+    """Insert the entry unless it stands already: its number, and the accounts of its postings that are open."""
+    wanted = {"kind": entry.kind, "source_kind": entry.source_kind, "source_id": entry.source_id, "time": at}
+    rows = await session.execute(_INSERT, wanted | _of(entry.postings))
+    number, accounts = None, {}
+    for number, account, owner, asset, identity in rows:  # noqa: B007 - the same in every row
+        if identity is not None:
+            accounts[account, owner, asset] = identity
+    return number, accounts
+
+
+async def _opened(session: AsyncSession, postings: tuple[Posting, ...], known: Mapping[_Key, int]) -> dict[_Key, int]:
+    """The accounts of all postings, after those that nobody has posted to yet were opened."""
     # Opened in one order, so that two entries never wait for each other's new accounts.
     missing = sorted(
-        (posting for posting in postings if _key(posting) not in found),
-        key=lambda each: (each.account, each.owner or "", each.asset),
+        {_key(posting) for posting in postings} - known.keys(), key=lambda each: (each[0], each[1] or "", each[2])
     )
-    if missing:
-        await session.execute(
-            insert(LedgerAccount)
-            .values(
-                [
-                    {
-                        "account": posting.account,
-                        "owner_id": posting.owner,
-                        "asset": posting.asset,
-                        "balance": Decimal(0) if posting.account in GUARDED else None,
-                    }
-                    for posting in missing
-                ]
-            )
-            .on_conflict_do_nothing()
+    await session.execute(
+        insert(LedgerAccount)
+        .values(
+            [
+                {
+                    "account": account,
+                    "owner_id": owner,
+                    "asset": asset,
+                    "balance": Decimal(0) if account in GUARDED else None,
+                }
+                for account, owner, asset in missing
+            ]
         )
-        found = await _known(session, postings)
-    return found
-
-
-async def _known(session: AsyncSession, postings: tuple[Posting, ...]) -> dict[_Key, int]:
-    rows = await session.execute(
-        select(LedgerAccount.account, LedgerAccount.owner_id, LedgerAccount.asset, LedgerAccount.id).where(
-            LedgerAccount.account.in_({posting.account for posting in postings}),
-            LedgerAccount.asset.in_({posting.asset for posting in postings}),
-            or_(LedgerAccount.owner_id.is_(None), LedgerAccount.owner_id.in_({each.owner for each in postings})),
-        )
+        .on_conflict_do_nothing()
     )
+    rows = await session.execute(_OPEN, _of(postings))
     return {(account, owner, asset): identity for account, owner, asset, identity in rows}
+
+
+def _of(postings: tuple[Posting, ...]) -> dict[str, Any]:
+    """The parameters by which the accounts of postings are found."""
+    return {
+        "accounts": list({posting.account for posting in postings}),
+        "assets": list({posting.asset for posting in postings}),
+        "owners": list({posting.owner for posting in postings if posting.owner is not None}),
+    }
+
+
+# Built once: to put a statement together costs more than to run it.
+_ACCOUNT = (LedgerAccount.account, LedgerAccount.owner_id, LedgerAccount.asset, LedgerAccount.id)
+_WANTED = and_(
+    LedgerAccount.account == any_(bindparam("accounts", type_=ARRAY(LedgerAccount.account.type))),
+    LedgerAccount.asset == any_(bindparam("assets", type_=ARRAY(LedgerAccount.asset.type))),
+    or_(
+        LedgerAccount.owner_id.is_(None),
+        LedgerAccount.owner_id == any_(bindparam("owners", type_=ARRAY(LedgerAccount.owner_id.type))),
+    ),
+)
+_ADDED = (
+    insert(LedgerEntry)
+    .values({name: bindparam(name) for name in ("kind", "source_kind", "source_id", "time")})
+    .on_conflict_do_nothing()
+    .returning(LedgerEntry.id)
+    .cte("added")
+)
+_INSERT = select(_ADDED.c.id, *_ACCOUNT).select_from(_ADDED).outerjoin(LedgerAccount, _WANTED)
+_OPEN = select(*_ACCOUNT).where(_WANTED)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db import event_log
@@ -28,17 +28,19 @@ async def lock(session: AsyncSession, order_id: str) -> Order:
 
 async def lock_with_payment(session: AsyncSession, order_id: str) -> tuple[Order, Payment]:
     """The order and its payment under lock, in this order and in one statement."""
-    found = (
-        await session.execute(
-            select(Order, Payment)
-            .join(Payment, Payment.order_id == Order.id)
-            .where(Order.id == order_id)
-            .with_for_update()
-        )
-    ).one_or_none()
+    found = (await session.execute(_WITH_PAYMENT, {"id": order_id})).one_or_none()
     if found is None:
         raise ResourceNotFound(resource="order", id=order_id)
     return found[0], found[1]
+
+
+# Built once: to put a statement together costs more than to run it.
+_WITH_PAYMENT = (
+    select(Order, Payment)
+    .join(Payment, Payment.order_id == Order.id)
+    .where(Order.id == bindparam("id"))
+    .with_for_update()
+)
 
 
 def move(
@@ -73,19 +75,14 @@ class NewOrder(NamedTuple):
     deadline: datetime
 
 
-async def write(session: AsyncSession, new: NewOrder) -> tuple[Order, Payment]:
-    """Write a new order with its lines, fulfilments, contact and payment."""
+def add(session: AsyncSession, new: NewOrder) -> tuple[Order, Payment]:
+    """Add a new order with its lines, fulfilments, contact and payment."""
     order, payment = _order(new), _payment(new)
     fulfilments = {
         seller: Fulfilment(id=new_id("ful"), order_id=order.id, seller_id=seller, status=FulfilmentStatus.PENDING)
         for seller in dict.fromkeys(line.sale.seller_id for line in new.quote.lines)
     }
-    # One flush a level of foreign keys: rows without relationships are not sorted by them.
-    session.add(order)
-    await session.flush()
-    session.add_all([payment, *fulfilments.values()])
-    await session.flush()
-    session.add(_contact(new.placement, new.claim))
+    session.add_all([order, payment, *fulfilments.values(), _contact(new.placement, new.claim)])
     session.add_all(
         _line(order.id, position, line, fulfilments[line.sale.seller_id].id)
         for position, line in enumerate(new.quote.lines)

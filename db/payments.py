@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import and_, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.tables import Payment, PaymentAttempt, PaymentOperation
@@ -69,6 +69,31 @@ async def operations(session: AsyncSession, payment_id: str) -> list[PaymentOper
         select(PaymentOperation).where(PaymentOperation.payment_id == payment_id).order_by(PaymentOperation.created)
     )
     return list(rows)
+
+
+async def tried(session: AsyncSession, payment_id: str) -> tuple[dict[int, PaymentAttempt], list[PaymentOperation]]:
+    """The attempts of a payment by their number, and what was asked of the provider for them, oldest first."""
+    attempts: dict[int, PaymentAttempt] = {}
+    asked: list[PaymentOperation] = []
+    for attempt, operation in await session.execute(_TRIED, {"payment_id": payment_id}):
+        attempts[attempt.number] = attempt
+        asked.append(operation)
+    return attempts, asked
+
+
+# Built once: to put a statement together costs more than to run it.
+_TRIED = (
+    select(PaymentAttempt, PaymentOperation)
+    .join(
+        PaymentOperation,
+        and_(
+            PaymentOperation.payment_id == PaymentAttempt.payment_id,
+            PaymentOperation.attempt == PaymentAttempt.number,
+        ),
+    )
+    .where(PaymentAttempt.payment_id == bindparam("payment_id"))
+    .order_by(PaymentOperation.created)
+)
 
 
 async def last_attempt(session: AsyncSession, payment_id: str) -> PaymentAttempt:

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable
 from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
 
-from sqlalchemy import or_, select
+from sqlalchemy import ARRAY, ColumnElement, ScalarSelect, any_, bindparam, literal, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.sql.selectable import LateralFromClause
 
 from db.tables import Product, ShippingRate, TaxRateRow
 from domain.errors import MixedCurrencies, ProductUnavailable, ShippingUnavailable
@@ -20,22 +23,12 @@ async def price(
     Raises ProductUnavailable, MixedCurrencies, ShippingUnavailable or TotalTooLarge.
     """
     wanted = tuple(items)
-    products = await _products(session, {item.product_id for item in wanted}, currency)
-    rates = await _tax_rates(session, {each.tax_code for each in products.values()}, destination, on)
-    sales = [
-        Sale(
-            product_id=item.product_id,
-            name=products[item.product_id].name,
-            seller_id=products[item.product_id].seller_id,
-            own_sale=products[item.product_id].own_sale,
-            quantity=item.quantity,
-            unit_price=products[item.product_id].price,
-            tax=rates.get(products[item.product_id].tax_code, NO_TAX),
-        )
-        for item in wanted
-    ]
-    shipping = await _shipping(session, currency, destination, method)
-    return quote(currency, sales, shipping, rates.get(SHIPPING_TAX_CODE, NO_TAX))
+    offers = await _offers(session, {item.product_id for item in wanted}, currency, destination, method, on)
+    sales = [offers[item.product_id].sale(item.quantity) for item in wanted]
+    terms = next(iter(offers.values()))
+    if terms.shipping is None:
+        raise ShippingUnavailable(country=destination.country, method=method, currency=currency)
+    return quote(currency, sales, terms.shipping, terms.shipping_tax)
 
 
 async def one_currency(session: AsyncSession, product_ids: set[str]) -> str:
@@ -51,43 +44,93 @@ async def one_currency(session: AsyncSession, product_ids: set[str]) -> str:
     return next(iter(currencies.values()))
 
 
-async def _products(session: AsyncSession, ids: set[str], currency: str) -> dict[str, Product]:
-    rows = await session.scalars(select(Product).where(Product.id.in_(ids), Product.active))
-    found = {row.id: row for row in rows}
+class _Offer(NamedTuple):
+    """A product, the tax on it, and what is the same for all products of an order: shipping and the tax on that."""
+
+    product: Product
+    tax: TaxRate
+    shipping: int | None
+    shipping_tax: TaxRate
+
+    def sale(self, quantity: int) -> Sale:
+        product = self.product
+        return Sale(
+            product_id=product.id,
+            name=product.name,
+            seller_id=product.seller_id,
+            own_sale=product.own_sale,
+            quantity=quantity,
+            unit_price=product.price,
+            tax=self.tax,
+        )
+
+
+async def _offers(
+    session: AsyncSession, ids: set[str], currency: str, to: Destination, method: str, on: date
+) -> dict[str, _Offer]:
+    goods = {"ids": list(ids), "currency": currency, "day": on}
+    where = {"country": to.country, "region": to.region, "method": method}
+    rows = await session.execute(_OFFERS, goods | where)
+    found = {
+        product.id: _Offer(product, _rate(rate, inclusive), shipping, _rate(shipping_rate, shipping_inclusive))
+        for product, shipping, rate, inclusive, shipping_rate, shipping_inclusive in rows
+    }
     for missing in sorted(ids - found.keys()):
         raise ProductUnavailable(product_id=missing)
-    if any(row.currency != currency for row in found.values()):
+    if any(offer.product.currency != currency for offer in found.values()):
         raise MixedCurrencies
     return found
 
 
-async def _tax_rates(session: AsyncSession, codes: set[str], to: Destination, on: date) -> dict[str, TaxRate]:
-    """The rate per tax code; a rate of the region goes before one of the whole country."""
-    rows = await session.scalars(
-        select(TaxRateRow)
+def _rate(rate: Decimal | None, inclusive: bool | None) -> TaxRate:
+    return NO_TAX if rate is None else TaxRate(rate=rate, inclusive=bool(inclusive))
+
+
+def _tax(code: ColumnElement[str]) -> LateralFromClause:
+    """The rate of a tax code, beside each product; a rate of the region goes before one of the whole country."""
+    return (
+        select(TaxRateRow.rate, TaxRateRow.inclusive)
         .where(
-            TaxRateRow.country == to.country,
-            TaxRateRow.region.in_({"", to.region}),
-            TaxRateRow.tax_code.in_(codes | {SHIPPING_TAX_CODE}),
-            TaxRateRow.valid_from <= on,
-            or_(TaxRateRow.valid_to.is_(None), TaxRateRow.valid_to >= on),
+            TaxRateRow.country == bindparam("country"),
+            or_(TaxRateRow.region == "", TaxRateRow.region == bindparam("region")),
+            TaxRateRow.tax_code == code,
+            TaxRateRow.valid_from <= bindparam("day"),
+            or_(TaxRateRow.valid_to.is_(None), TaxRateRow.valid_to >= bindparam("day")),
         )
-        .order_by(TaxRateRow.region, TaxRateRow.valid_from)
+        .order_by(TaxRateRow.region.desc(), TaxRateRow.valid_from.desc())
+        .limit(1)
+        .lateral()
     )
-    return {row.tax_code: TaxRate(rate=row.rate, inclusive=row.inclusive) for row in rows}
 
 
-async def _shipping(session: AsyncSession, currency: str, to: Destination, method: str) -> int:
-    price = await session.scalar(
+def _shipping() -> ScalarSelect[int]:
+    """The price of shipping; one of the country goes before one of the whole world."""
+    return (
         select(ShippingRate.price)
         .where(
-            ShippingRate.method == method,
-            ShippingRate.currency == currency,
-            ShippingRate.country.in_({"", to.country}),
+            ShippingRate.method == bindparam("method"),
+            ShippingRate.currency == bindparam("currency"),
+            or_(ShippingRate.country == "", ShippingRate.country == bindparam("country")),
         )
         .order_by(ShippingRate.country.desc())
         .limit(1)
+        .scalar_subquery()
     )
-    if price is None:
-        raise ShippingUnavailable(country=to.country, method=method, currency=currency)
-    return price
+
+
+_ON_GOODS, _ON_SHIPPING = _tax(Product.tax_code.expression), _tax(literal(SHIPPING_TAX_CODE))
+# Built once: to put a statement together costs more than to run it.
+_OFFERS = (
+    select(
+        Product,
+        _shipping(),
+        _ON_GOODS.c.rate,
+        _ON_GOODS.c.inclusive,
+        _ON_SHIPPING.c.rate,
+        _ON_SHIPPING.c.inclusive,
+    )
+    .select_from(Product)
+    .outerjoin(_ON_GOODS, true())
+    .outerjoin(_ON_SHIPPING, true())
+    .where(Product.id == any_(bindparam("ids", type_=ARRAY(Product.id.type))), Product.active)
+)

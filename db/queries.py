@@ -2,9 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ARRAY, ColumnElement, and_, any_, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from db.tables import (
     Fulfilment,
@@ -32,7 +34,7 @@ from domain.orders import (
     ThreeDS,
     TotalsView,
 )
-from domain.payments import AttemptStatus, Operation, sums
+from domain.payments import AttemptStatus, Operation, OperationKind, sums
 
 
 async def order_view(session: AsyncSession, order_id: str) -> OrderView | None:
@@ -42,74 +44,106 @@ async def order_view(session: AsyncSession, order_id: str) -> OrderView | None:
 
 async def order_views(session: AsyncSession, ids: Sequence[str]) -> list[OrderView]:
     """The orders with these ids, in the given order; ids without a row are left out."""
-    orders = await session.execute(
-        select(Order, OrderContact).join(OrderContact, OrderContact.order_id == Order.id).where(Order.id.in_(ids))
-    )
-    found = {order.id: (order, contact) for order, contact in orders}
-    lines: defaultdict[str, list[OrderLine]] = defaultdict(list)
-    fulfilments: defaultdict[str, dict[str, Fulfilment]] = defaultdict(dict)
-    goods = await session.execute(
-        select(OrderLine, Fulfilment)
-        .join(Fulfilment, Fulfilment.id == OrderLine.fulfilment_id)
-        .where(OrderLine.order_id.in_(ids))
-        .order_by(OrderLine.position)
-    )
-    for line, fulfilment in goods:
-        lines[line.order_id].append(line)
-        fulfilments[line.order_id][fulfilment.id] = fulfilment
+    found: dict[str, tuple[Order, OrderContact]] = {}
+    tried = _Tried()
+    for order, contact, payment, attempt, operation in await session.execute(_ORDERS, {"ids": ids}):
+        found[order.id] = order, contact
+        tried.add(payment, attempt, operation)
+    goods: defaultdict[str, list[tuple[OrderLine, Fulfilment]]] = defaultdict(list)
+    for line, fulfilment in await session.execute(_GOODS, {"ids": ids}):
+        goods[line.order_id].append((line, fulfilment))
     payments: defaultdict[str, list[_Paid]] = defaultdict(list)
-    for paid in await _payments(session, Payment.order_id.in_(ids)):
-        payments[paid[0].order_id].append(paid)
-    refunds = await _refunds(session, ids)
-    return [
-        _order_view(*found[each], lines[each], list(fulfilments[each].values()), payments[each], refunds[each])
-        for each in ids
-        if each in found
-    ]
+    for paid in await tried.paid(session):
+        payments[paid.view.order_id].append(paid)
+    return [_order_view(*found[each], goods[each], payments[each]) for each in ids if each in found]
 
 
 async def payment_views(session: AsyncSession, ids: Sequence[str]) -> list[PaymentView]:
     """The payments with these ids, in the given order; ids without a row are left out."""
-    found = {view.id: view for view, _ in await _payments(session, Payment.id.in_(ids))}
+    tried = _Tried()
+    for asked in await session.execute(_PAYMENTS, {"ids": ids}):
+        tried.add(*asked)
+    found = {paid.view.id: paid.view for paid in await tried.paid(session)}
     return [found[each] for each in ids if each in found]
 
 
-_Paid = tuple[PaymentView, PaymentAttempt]
+def _among(column: InstrumentedAttribute[str]) -> ColumnElement[bool]:
+    return column == any_(bindparam("ids", type_=ARRAY(column.type)))
 
 
-async def _payments(session: AsyncSession, wanted: ColumnElement[bool]) -> list[_Paid]:
-    """The payments, each with its latest attempt."""
-    rows = await session.execute(
-        select(Payment, PaymentAttempt)
-        .join(PaymentAttempt, PaymentAttempt.payment_id == Payment.id)
-        .where(wanted)
-        .order_by(Payment.id, PaymentAttempt.number)
+# Built once: to put a statement together costs more than to run it.
+_GOODS = (
+    select(OrderLine, Fulfilment)
+    .join(Fulfilment, Fulfilment.id == OrderLine.fulfilment_id)
+    .where(_among(OrderLine.order_id))
+    .order_by(OrderLine.position)
+)
+_ASKED = and_(PaymentOperation.payment_id == Payment.id, PaymentOperation.attempt == PaymentAttempt.number)
+# A payment is written with an attempt, an attempt with an operation, and an operation belongs to one attempt.
+_PAYMENTS = (
+    select(Payment, PaymentAttempt, PaymentOperation)
+    .join(PaymentAttempt, PaymentAttempt.payment_id == Payment.id)
+    .join(PaymentOperation, _ASKED)
+    .where(_among(Payment.id))
+    .order_by(Payment.id, PaymentAttempt.number)
+)
+_ORDERS = (
+    select(Order, OrderContact, Payment, PaymentAttempt, PaymentOperation)
+    .join(OrderContact, OrderContact.order_id == Order.id)
+    .join(Payment, Payment.order_id == Order.id)
+    .join(PaymentAttempt, PaymentAttempt.payment_id == Payment.id)
+    .join(PaymentOperation, _ASKED)
+    .where(_among(Order.id))
+    .order_by(Payment.id, PaymentAttempt.number)
+)
+_REFUNDS = select(Refund).where(_among(Refund.operation_key)).order_by(Refund.id)
+
+
+class _Paid(NamedTuple):
+    """A payment with its latest attempt and its refunds."""
+
+    view: PaymentView
+    attempt: PaymentAttempt
+    refunds: list[RefundView]
+
+
+class _Tried:
+    """Payments with what was tried and asked of the provider for each."""
+
+    def __init__(self) -> None:
+        self._payments: dict[str, Payment] = {}
+        self._attempts: defaultdict[str, dict[int, PaymentAttempt]] = defaultdict(dict)
+        self._operations: defaultdict[str, list[Operation]] = defaultdict(list)
+        self._refund_keys: list[str] = []
+
+    def add(self, payment: Payment, attempt: PaymentAttempt, operation: PaymentOperation) -> None:
+        self._payments[payment.id] = payment
+        self._attempts[payment.id][attempt.number] = attempt
+        self._operations[payment.id].append(Operation.model_validate(operation))
+        if operation.kind is OperationKind.REFUND:
+            self._refund_keys.append(operation.key)
+
+    async def paid(self, session: AsyncSession) -> list[_Paid]:
+        refunds: defaultdict[str, list[RefundView]] = defaultdict(list)
+        if self._refund_keys:
+            for row in await session.scalars(_REFUNDS, {"ids": self._refund_keys}):
+                refunds[row.payment_id].append(_refund_view(row))
+        return [self._paid(payment, refunds[key]) for key, payment in self._payments.items()]
+
+    def _paid(self, payment: Payment, refunds: list[RefundView]) -> _Paid:
+        attempts = list(self._attempts[payment.id].values())
+        return _Paid(_payment_view(payment, attempts, self._operations[payment.id]), attempts[-1], refunds)
+
+
+def _refund_view(row: Refund) -> RefundView:
+    return RefundView(
+        id=row.id,
+        created=row.created,
+        number=human_number("R", row.number),
+        status=row.status,
+        reason=row.reason,
+        amount=Money(amount=row.amount, currency=row.currency),
     )
-    tried: defaultdict[str, list[PaymentAttempt]] = defaultdict(list)
-    payments: dict[str, Payment] = {}
-    for payment, attempt in rows:
-        payments[payment.id] = payment
-        tried[payment.id].append(attempt)
-    operations: defaultdict[str, list[Operation]] = defaultdict(list)
-    for row in await session.scalars(select(PaymentOperation).where(PaymentOperation.payment_id.in_(payments))):
-        operations[row.payment_id].append(Operation.model_validate(row))
-    return [(_payment_view(payment, tried[key], operations[key]), tried[key][-1]) for key, payment in payments.items()]
-
-
-async def _refunds(session: AsyncSession, order_ids: Sequence[str]) -> defaultdict[str, list[RefundView]]:
-    grouped: defaultdict[str, list[RefundView]] = defaultdict(list)
-    for row in await session.scalars(select(Refund).where(Refund.order_id.in_(order_ids)).order_by(Refund.id)):
-        grouped[row.order_id].append(
-            RefundView(
-                id=row.id,
-                created=row.created,
-                number=human_number("R", row.number),
-                status=row.status,
-                reason=row.reason,
-                amount=Money(amount=row.amount, currency=row.currency),
-            )
-        )
-    return grouped
 
 
 def _payment_view(row: Payment, tried: Sequence[PaymentAttempt], operations: Sequence[Operation]) -> PaymentView:
@@ -181,14 +215,10 @@ def _totals(order: Order) -> TotalsView:
 
 
 def _order_view(
-    order: Order,
-    contact: OrderContact,
-    lines: list[OrderLine],
-    fulfilments: list[Fulfilment],
-    payments: list[_Paid],
-    refunds: list[RefundView],
+    order: Order, contact: OrderContact, goods: Sequence[tuple[OrderLine, Fulfilment]], payments: Sequence[_Paid]
 ) -> OrderView:
-    payment, attempt = payments[-1]
+    last = payments[-1]
+    fulfilments = {fulfilment.id: fulfilment for _, fulfilment in goods}
     return OrderView(
         id=order.id,
         created=order.created,
@@ -196,14 +226,14 @@ def _order_view(
         number=human_number("O", order.number),
         buyer_id=order.buyer_id,
         status=order.status,
-        payment_status=payment.status,
+        payment_status=last.view.status,
         cancel_reason=order.cancel_reason,
-        next_action=_next_action(order, attempt),
-        lines=tuple(_line_view(line, order.currency) for line in lines),
+        next_action=_next_action(order, last.attempt),
+        lines=tuple(_line_view(line, order.currency) for line, _ in goods),
         totals=_totals(order),
-        fulfilments=tuple(FulfilmentView.model_validate(each) for each in fulfilments),
-        payments=tuple(view for view, _ in payments),
-        refunds=tuple(refunds),
+        fulfilments=tuple(FulfilmentView.model_validate(each) for each in fulfilments.values()),
+        payments=tuple(paid.view for paid in payments),
+        refunds=tuple(refund for paid in payments for refund in paid.refunds),
         shipping_method=order.shipping_method,
         shipping_address=contact.shipping_address and Address.model_validate(contact.shipping_address),
         billing_address=contact.billing_address and Address.model_validate(contact.billing_address),

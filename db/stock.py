@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from db import batch
 from db.tables import Hold, HoldState, Stock, StockMovement
 from domain.errors import OutOfStock, ResourceNotFound, StockBelowHeld
 
@@ -21,17 +22,22 @@ async def hold(session: AsyncSession, order_id: str, wanted: Mapping[str, int], 
         for product_id, quantity in wanted.items()
     )
     # Everything else is written before: the rows that buyers of one product queue for are locked the shortest.
-    await session.flush()
+    await batch.flush(session)
     for product_id, quantity in sorted(wanted.items()):
-        held = await session.scalar(
-            update(Stock)
-            .where(Stock.product_id == product_id, Stock.on_hand - Stock.held >= quantity)
-            .values(held=Stock.held + quantity)
-            .returning(Stock.held)
-            .execution_options(synchronize_session=False)
-        )
+        held = await session.scalar(_HOLD, {"product": product_id, "quantity": quantity})
         if held is None:
             raise OutOfStock(product_id=product_id, requested=quantity, available=await _available(session, product_id))
+
+
+# Built once: to put a statement together costs more than to run it.
+_QUANTITY = bindparam("quantity", type_=Stock.held.type)
+_HOLD = (
+    update(Stock)
+    .where(Stock.product_id == bindparam("product"), Stock.on_hand - Stock.held >= _QUANTITY)
+    .values(held=Stock.held + _QUANTITY)
+    .returning(Stock.held)
+    .execution_options(synchronize_session=False)
+)
 
 
 async def _available(session: AsyncSession, product_id: str) -> int:
