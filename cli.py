@@ -108,8 +108,10 @@ def worker(ready_file: Annotated[Path | None, typer.Option(help="Touched once th
 def api(host: str = "127.0.0.1", port: int = 8080) -> None:
     """Run the HTTP API."""
     settings = _logged(Settings())
+    application = _application(settings)
+    workers.settle_heap()
     uvicorn.run(
-        _application(settings),
+        application,
         host=host,
         port=port,
         access_log=False,

@@ -48,8 +48,8 @@ RETRIES = RetryConfig(max_interval_millis=500, max_elapsed_time_millis=2_000)
 Update: TypeAlias = UpdateMethodMultiParam[[OrderWorkflow, Command], OrderState]
 
 _GONE = frozenset({RPCStatusCode.NOT_FOUND, RPCStatusCode.ALREADY_EXISTS})
-# How long Temporal may take to say whether it has a workflow.
-_LOOK = timedelta(seconds=2)
+# How long Temporal may take to say whether it has a workflow: when a thousand orders come at once, some seconds.
+_LOOK = timedelta(seconds=10)
 
 
 async def place(client: Client, placement: Placement, budget_seconds: float) -> Said:

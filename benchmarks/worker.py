@@ -28,6 +28,7 @@ async def main() -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     tasks = [asyncio.create_task(each.run()) for each in running]
+    workers.settle_heap()
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     await stop.wait()
