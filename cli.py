@@ -26,7 +26,7 @@ from db.migrate import upgrade
 from db.seed import seed_demo
 from db.session import Database
 from providers.stripe import NAME as STRIPE
-from providers.stripe import StripeWebhooks
+from providers.stripe.webhooks import StripeWebhooks
 from settings import Settings
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)

@@ -20,9 +20,9 @@ from activities.orders import OrderActivities
 from activities.payments import PaymentActivities
 from activities.refunds import RefundActivities
 from db.session import Database
-from domain.payments import PaymentGateway
+from domain.gateway import PaymentGateway
 from providers.stripe import NAME as STRIPE
-from providers.stripe import StripeGateway
+from providers.stripe.gateway import StripeGateway
 from settings import Settings
 from workflows.names import ORDERS, provider_queue
 from workflows.order import OrderWorkflow

@@ -11,22 +11,21 @@ from db.commands import Answering, answering, keep_answer
 from db.session import Database
 from db.tables import Order, Payment, PaymentAttempt
 from domain.events import Event, EventType
-from domain.ids import OrderId, RequestId
-from domain.ledger import capture_entry
-from domain.orders import Command, OrderState, OrderStatus
-from domain.payments import (
+from domain.gateway import (
     ActionRequired,
-    AttemptStatus,
     Authorized,
     AuthorizeRequest,
     Captured,
     Declined,
-    OperationState,
     PaymentOutcome,
     Pending,
     Unknown,
     Voided,
 )
+from domain.ids import OrderId, RequestId
+from domain.ledger import capture_entry
+from domain.orders import Command, OrderState, OrderStatus
+from domain.payments import AttemptStatus, OperationState
 from domain.values import Value
 
 

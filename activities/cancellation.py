@@ -14,16 +14,10 @@ from db.tables import Fulfilment, Order, Payment, PaymentOperation, Refund
 from domain.errors import ProviderMismatch
 from domain.events import Event, EventType
 from domain.fulfilment import FULFILMENT_MOVES, FulfilmentStatus
+from domain.gateway import MoveRequest, PaymentOutcome, Voided
 from domain.ids import OrderId, RequestId
 from domain.orders import CancelReason, OrderState, OrderStatus
-from domain.payments import (
-    MoveRequest,
-    OperationKind,
-    OperationState,
-    PaymentOutcome,
-    Sums,
-    Voided,
-)
+from domain.payments import OperationKind, OperationState, Sums
 from domain.refunds import ApprovedRefund, RefundReason, RefundStatus
 from domain.values import Value
 

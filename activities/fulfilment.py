@@ -23,10 +23,11 @@ from db.tables import Fulfilment, Order, OrderLine, Payment, PaymentOperation
 from domain.errors import CaptureFailed, FulfilmentRequired
 from domain.events import Event, EventType
 from domain.fulfilment import FULFILMENT_MOVES, FulfilmentStatus
+from domain.gateway import Captured, MoveRequest, PaymentOutcome
 from domain.ids import OrderId
 from domain.ledger import capture_entry
 from domain.orders import Command, OrderState, OrderStatus, Role
-from domain.payments import Captured, MoveRequest, OperationKind, OperationState, PaymentOutcome
+from domain.payments import OperationKind, OperationState
 from domain.values import Value
 
 

@@ -15,9 +15,9 @@ from db.session import Database
 from db.tables import Order, Payment
 from domain.errors import OrderAlreadyPlaced
 from domain.events import Event, EventType
+from domain.gateway import AuthorizeRequest
 from domain.ledger import sale_entry
 from domain.orders import OrderState, OrderStatus, Placement
-from domain.payments import AuthorizeRequest
 from domain.pricing import check_expected
 from domain.values import Value
 

@@ -4,14 +4,7 @@ from collections.abc import Mapping
 
 from temporalio import activity
 
-from domain.payments import (
-    AuthorizeRequest,
-    MoveRequest,
-    PaymentGateway,
-    PaymentOutcome,
-    RefundOutcome,
-    RefundRequest,
-)
+from domain.gateway import AuthorizeRequest, MoveRequest, PaymentGateway, PaymentOutcome, RefundOutcome, RefundRequest
 
 
 class PaymentActivities:

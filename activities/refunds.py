@@ -9,8 +9,9 @@ from db import event_log, ledger, orders, payments
 from db.session import Database
 from db.tables import PaymentOperation, Refund
 from domain.events import Event, EventType
+from domain.gateway import Refunded, RefundFailed, RefundOutcome, RefundPending
 from domain.ledger import refund_entry
-from domain.payments import OperationState, Refunded, RefundFailed, RefundOutcome, RefundPending
+from domain.payments import OperationState
 from domain.refunds import REFUND_MOVES, ApprovedRefund, RefundStatus
 from domain.values import Value
 

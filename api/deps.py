@@ -12,8 +12,8 @@ from temporalio.client import Client
 from api.tokens import Tokens
 from db.session import Database
 from domain.errors import RoleNotAllowed, TokenMissing
+from domain.gateway import WebhookVerifier
 from domain.orders import Policy, Role
-from domain.payments import WebhookVerifier
 from domain.values import Value
 
 

@@ -4,7 +4,7 @@ import asyncio
 
 from temporalio import activity
 
-from domain.payments import (
+from domain.gateway import (
     AuthorizeRequest,
     Captured,
     MoveRequest,

@@ -8,13 +8,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.tables import Payment, PaymentAttempt, PaymentOperation
 from domain.errors import OperationConflict, ResourceNotFound
+from domain.gateway import AuthorizeRequest, MoveRequest
 from domain.payments import (
     OPEN_STATES,
     OPERATION_MOVES,
     AttemptStatus,
-    AuthorizeRequest,
     Choice,
-    MoveRequest,
     Operation,
     OperationKind,
     OperationState,

@@ -8,7 +8,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.tables import InboundWebhook, Payment, PaymentOperation, Refund, WebhookState
-from domain.payments import InboundEvent, OperationState
+from domain.gateway import InboundEvent
+from domain.payments import OperationState
 
 
 async def store(session: AsyncSession, event: InboundEvent, payload: dict[str, Any], at: datetime) -> WebhookState:

@@ -11,8 +11,8 @@ with workflow.unsafe.imports_passed_through():
     from activities.orders import CompleteOrder, OrderActivities
     from activities.payments import PaymentActivities
     from domain.errors import CaptureFailed, OrderNotDeliverable, OrderNotShippable
+    from domain.gateway import MoveRequest, PaymentOutcome
     from domain.orders import Command, OrderState, OrderStatus, Role
-    from domain.payments import MoveRequest, PaymentOutcome
     from workflows.policies import at_provider, in_database
     from workflows.progress import Progress
 

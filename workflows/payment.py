@@ -12,16 +12,8 @@ with workflow.unsafe.imports_passed_through():
     from activities.orders import PlacedOrder
     from activities.payments import PaymentActivities
     from domain.errors import PaymentNotOpen
+    from domain.gateway import Authorized, AuthorizeRequest, Captured, Declined, MoveRequest, PaymentOutcome, Unknown
     from domain.orders import Command, OrderState
-    from domain.payments import (
-        Authorized,
-        AuthorizeRequest,
-        Captured,
-        Declined,
-        MoveRequest,
-        PaymentOutcome,
-        Unknown,
-    )
     from domain.values import Value
     from workflows.policies import at_provider, in_database
     from workflows.progress import Progress

@@ -10,7 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.failures import as_error
     from activities.payments import PaymentActivities
     from activities.refunds import RecordRefund, RefundActivities
-    from domain.payments import RefundFailed, RefundOutcome, RefundPending, RefundRequest
+    from domain.gateway import RefundFailed, RefundOutcome, RefundPending, RefundRequest
     from domain.refunds import ApprovedRefund, RefundStatus
     from workflows.names import NEEDS_ATTENTION
     from workflows.policies import at_provider, in_database

@@ -5,7 +5,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.cancellation import Cancellation, CancellationActivities, RecordVoid
     from activities.payments import PaymentActivities
-    from domain.payments import MoveRequest
+    from domain.gateway import MoveRequest
     from domain.refunds import ApprovedRefund
     from workflows.names import ORDERS, refund_workflow_id
     from workflows.policies import TASK_TIMEOUT, at_provider, in_database

@@ -11,7 +11,7 @@ from api.deps import Wired, Wiring, now
 from db import webhooks
 from db.tables import WebhookState
 from domain.errors import ResourceNotFound, WorkflowsUnavailable
-from domain.payments import InboundEvent
+from domain.gateway import InboundEvent
 from workflows.names import order_workflow_id, refund_workflow_id
 
 router = APIRouter(tags=["Webhooks"])

@@ -4,14 +4,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.tables.declarative import Amount, CurrencyCode, OrderKey, PaymentKey, RefundKey, Table, Time, status_of
-from domain.payments import (
-    AttemptStatus,
-    CaptureMode,
-    OperationKind,
-    OperationState,
-    PaymentMethod,
-    PaymentStatus,
-)
+from domain.payments import AttemptStatus, CaptureMode, OperationKind, OperationState, PaymentMethod, PaymentStatus
 from domain.refunds import RefundReason, RefundStatus
 
 

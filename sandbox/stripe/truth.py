@@ -2,23 +2,18 @@
 
 `authorized` is every hold or charge that a bank granted, `voided` what of it was given back uncaptured (by cancelling,
 lapsing, or the rest of a partial capture): authorized - captured - voided is what is still held.
-`refunds` counts refund objects; `refunded` sums those that did not fail.
+`refunds` counts refund objects; `refunded` sums those that did not fail. Amounts are in ISO 4217's minor units,
+whatever the units that Stripe itself counts in.
 """
 
 from typing import Any
 
 from sandbox.stripe.store import Object, Store
 
-NOTHING = {
-    "authorized": 0,
-    "captured": 0,
-    "refunded": 0,
-    "voided": 0,
-    "disputed": 0,
-    "intents": 0,
-    "captures": 0,
-    "refunds": 0,
-}
+_AMOUNTS = ("authorized", "captured", "refunded", "voided", "disputed")
+NOTHING = dict.fromkeys((*_AMOUNTS, "intents", "captures", "refunds"), 0)
+# How many of Stripe's units are how many of ISO 4217's: https://docs.stripe.com/currencies#special-cases
+_UNITS = {"ISK": (100, 1), "UGX": (100, 1), "MGA": (1, 100)}
 
 
 def state(store: Store) -> dict[str, Any]:
@@ -38,6 +33,9 @@ def state(store: Store) -> dict[str, Any]:
             payment = payments[orders[refund["payment_intent"]]]
             payment["refunds"] += 1
             payment["refunded"] += refund["amount"] if refund["status"] in {"pending", "succeeded"} else 0
+    for payment in payments.values():
+        theirs, ours = _UNITS.get(payment["currency"], (1, 1))
+        payment.update({name: payment[name] * ours // theirs for name in _AMOUNTS})
     return {"payments": payments}
 
 

@@ -14,7 +14,8 @@ from db.books import check
 from db.ids import new_id
 from db.session import Database
 from domain.books import Finding, Invariant, ProviderTruth
-from domain.payments import OperationKind, RefundPending
+from domain.gateway import RefundPending
+from domain.payments import OperationKind
 from tests.support.trade import Trade, authorized, captured, declined, provider_payment
 
 I = Invariant  # noqa: E741 - a table of them follows

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from domain.errors import ProviderMismatch, RequestRefusedByProvider
-from domain.payments import Authorized, Captured, Declined
+from domain.gateway import Authorized, Captured, Declined
 from tests.support.gateways import AMOUNT, HELD, TAKEN, UNPAID, Bench, answered
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from domain.errors import ProviderUnreachable
-from domain.payments import Authorized, Captured, Declined, Refunded, RefundPending, Voided
+from domain.gateway import Authorized, Captured, Declined, Refunded, RefundPending, Voided
 from tests.support.gateways import (
     AMOUNT,
     HELD,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from domain.errors import RequestRefusedByProvider
-from domain.payments import Authorized, Captured, Voided
+from domain.gateway import Authorized, Captured, Voided
 from tests.support.gateways import AMOUNT, HELD, RELEASED, TAKEN, UNPAID, Bench, truth
 
 

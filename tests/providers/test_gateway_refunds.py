@@ -6,7 +6,7 @@ import pytest
 
 from db.ids import new_id
 from domain.errors import ProviderMismatch, RequestRefusedByProvider
-from domain.payments import Refunded, RefundFailed, RefundPending
+from domain.gateway import Refunded, RefundFailed, RefundPending
 from tests.support.gateways import AMOUNT, HELD, TAKEN, Act, Bench, truth
 from tests.support.stripe_sandbox import wait_until
 

@@ -27,10 +27,11 @@ from db.ids import new_id
 from db.seed import seed_prices
 from db.session import Database
 from db.tables import Account, Product
+from domain.gateway import PaymentGateway
 from domain.orders import Policy, Role
-from domain.payments import PaymentGateway
 from providers.stripe import NAME as STRIPE
-from providers.stripe import StripeGateway, StripeWebhooks
+from providers.stripe.gateway import StripeGateway
+from providers.stripe.webhooks import StripeWebhooks
 from tests.support.stripe_sandbox import SECRET, Sandbox
 
 ADDRESS = {

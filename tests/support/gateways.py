@@ -11,12 +11,11 @@ import pytest
 
 from db.ids import new_id
 from domain.errors import ProviderUnreachable
-from domain.payments import (
+from domain.gateway import (
     ActionRequired,
     Authorized,
     AuthorizeRequest,
     Captured,
-    CaptureMode,
     Declined,
     MoveRequest,
     PaymentGateway,
@@ -24,10 +23,10 @@ from domain.payments import (
     Refunded,
     RefundOutcome,
     RefundRequest,
-    operation_key,
 )
+from domain.payments import CaptureMode, operation_key
 from domain.payments import OperationKind as Kind
-from providers.stripe import StripeGateway
+from providers.stripe.gateway import StripeGateway
 from tests.support.stripe_sandbox import Sandbox, open_sandbox
 
 Answer = TypeVar("Answer")

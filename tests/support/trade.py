@@ -18,18 +18,9 @@ from db.seed import seed_prices
 from db.session import Database
 from db.tables import Account, Product, Request
 from domain.books import Finding, ProviderPayment, ProviderTruth
+from domain.gateway import Authorized, Captured, Declined, PaymentOutcome, Refunded, Voided
 from domain.orders import CancelReason, Command, Destination, Item, Placement, Policy, Role
-from domain.payments import (
-    Authorized,
-    Captured,
-    CaptureMode,
-    Choice,
-    Declined,
-    PaymentMethod,
-    PaymentOutcome,
-    Refunded,
-    Voided,
-)
+from domain.payments import CaptureMode, Choice, PaymentMethod
 from tests.support.arena import ADDRESS
 
 

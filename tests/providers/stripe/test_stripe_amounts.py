@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import RequestRefusedByProvider
+from domain.gateway import Authorized, Captured
 from domain.money import EXPONENTS
-from domain.payments import Authorized, Captured
-from providers.stripe import from_stripe, to_stripe
-from tests.support.gateways import STRIPE, Bench
+from providers.stripe.amounts import from_stripe, to_stripe
+from tests.support.gateways import STRIPE, Bench, truth
 from tests.support.sales import unhurried
 from tests.support.stripe_sandbox import Sandbox, open_sandbox
 
@@ -70,6 +70,9 @@ def test_an_amount_is_held_captured_and_refunded_in_stripe_s_own_units(
     assert captured == Captured(reference=held.reference, amount=ours)
     assert (held.amount, refunded.amount) == (ours, ours)
     assert [each.get("amount") or each["amount_to_capture"] for each in sent(till)] == [str(theirs)] * 3
+    assert till.truth() == truth(
+        currency, authorized=ours, captured=ours, refunded=ours, intents=1, captures=1, refunds=1
+    )
 
 
 @pytest.mark.parametrize(("currency", "amount"), REFUSED)

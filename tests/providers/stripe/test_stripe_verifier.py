@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from db.ids import new_id
 from domain.errors import SignatureInvalid
-from domain.payments import InboundEvent, PaymentStatus
-from providers.stripe import StripeWebhooks
+from domain.gateway import InboundEvent
+from domain.payments import PaymentStatus
+from providers.stripe.webhooks import StripeWebhooks
 from sandbox.stripe.courier import signature
 from tests.support.stripe_events import event_body
 from tests.support.stripe_payments import paid

@@ -1,0 +1,178 @@
+"""The payment gateway port over Stripe's PaymentIntents and refunds, through the official SDK."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+import stripe
+from stripe import PaymentIntent, Refund, StripeClient
+
+from domain.errors import HoldfastError
+from domain.gateway import (
+    AuthorizeRequest,
+    Captured,
+    Declined,
+    MoveRequest,
+    PaymentOutcome,
+    RefundOutcome,
+    RefundRequest,
+    Voided,
+)
+from domain.payments import CaptureMode
+from providers.stripe.amounts import to_stripe
+from providers.stripe.answers import declined_try, metadata, outcome, refund_outcome
+from providers.stripe.failures import NoAnswer, NoSuchMethod, UnexpectedState, translated
+
+API_VERSION = "2026-10-28.endive"
+# Keys may be forgotten after 24 h: https://docs.stripe.com/api/idempotent_requests
+KEY_MEMORY = timedelta(hours=23)
+
+
+class StripeGateway:
+    """The payment gateway port over Stripe. Retries belong to Temporal: the SDK makes none."""
+
+    def __init__(
+        self, api_key: str, *, api_base: str | None = None, timeout: tuple[float, float] = (3.0, 10.0)
+    ) -> None:
+        """`timeout` is (connect, read) in seconds; `api_base` replaces Stripe's address by a simulator's."""
+        self._client = StripeClient(
+            api_key,
+            stripe_version=API_VERSION,
+            max_network_retries=0,
+            base_addresses={"api": api_base} if api_base else {},
+            http_client=stripe.RequestsClient(timeout=timeout),
+        )
+
+    def authorize(self, request: AuthorizeRequest) -> PaymentOutcome:
+        try:
+            # Beyond the memory of keys a repeat would be a second payment: look before asking again.
+            known = self._find(request) if datetime.now(UTC) - request.since > KEY_MEMORY else None
+            with translated():
+                ask = self._confirm if request.reference else self._create
+                return outcome(known or ask(request), request)
+        except stripe.CardError as refused:
+            return declined_try(refused, request)
+        except NoSuchMethod:
+            return Declined(
+                reference=request.reference,
+                code="payment_method_invalid",
+                soft=False,
+                message="This payment method can't be used; choose another one.",
+            )
+        except NoAnswer as lost:
+            found = self._find(request, over=lost.over)
+            if found is None:
+                raise
+            return outcome(found, request)
+
+    def capture(self, request: MoveRequest) -> PaymentOutcome:
+        amount = to_stripe(request.amount, request.currency)
+        try:
+            with translated():
+                intent = self._client.v1.payment_intents.capture(
+                    request.reference, {"amount_to_capture": amount}, {"idempotency_key": request.key}
+                )
+        except (NoAnswer, UnexpectedState) as refused:
+            return self._reread(request, refused)
+        return outcome(intent, request)
+
+    def void(self, request: MoveRequest) -> PaymentOutcome:
+        try:
+            with translated():
+                intent = self._client.v1.payment_intents.cancel(
+                    request.reference, {"cancellation_reason": "abandoned"}, {"idempotency_key": request.key}
+                )
+        except (NoAnswer, UnexpectedState) as refused:
+            return self._reread(request, refused)
+        return outcome(intent, request)
+
+    def read(self, request: MoveRequest) -> PaymentOutcome:
+        with translated():
+            return outcome(self._retrieve(request.reference), request)
+
+    def refund(self, request: RefundRequest) -> RefundOutcome:
+        amount = to_stripe(request.amount, request.currency)
+        ours = {"order_id": request.order_id, "refund_id": request.refund_id}
+        # A refund may be asked for again when its key is forgotten: money out is looked up first.
+        refund = self._find_refund(request)
+        try:
+            with translated():
+                refund = refund or self._client.v1.refunds.create(
+                    {"payment_intent": request.reference, "amount": amount, "metadata": ours},
+                    {"idempotency_key": request.key},
+                )
+        except NoAnswer:
+            refund = self._find_refund(request)
+            if refund is None:
+                raise
+        return refund_outcome(refund, request)
+
+    def read_refund(self, request: RefundRequest) -> RefundOutcome:
+        assert request.refund_reference is not None
+        with translated():
+            return refund_outcome(self._client.v1.refunds.retrieve(request.refund_reference), request)
+
+    def _create(self, request: AuthorizeRequest) -> PaymentIntent:
+        return self._client.v1.payment_intents.create(
+            {
+                "amount": to_stripe(request.amount, request.currency),
+                "currency": request.currency.lower(),
+                "payment_method": request.payment_method_id,
+                "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
+                "capture_method": _capture_method(request),
+                "confirm": True,
+                "metadata": {"order_id": request.order_id, "payment_id": request.payment_id},
+                "expand": ["latest_charge"],
+            },
+            {"idempotency_key": request.key},
+        )
+
+    def _confirm(self, request: AuthorizeRequest) -> PaymentIntent:
+        assert request.reference is not None
+        return self._client.v1.payment_intents.confirm(
+            request.reference,
+            {
+                "payment_method": request.payment_method_id,
+                "capture_method": _capture_method(request),
+                "expand": ["latest_charge"],
+            },
+            {"idempotency_key": request.key},
+        )
+
+    def _retrieve(self, reference: str) -> PaymentIntent:
+        return self._client.v1.payment_intents.retrieve(reference, {"expand": ["latest_charge"]})
+
+    def _find(self, request: AuthorizeRequest, *, over: bool = False) -> PaymentIntent | None:
+        """The intent of a call whose answer is lost. Lists are consistent; search is not, so it proves nothing.
+
+        An intent that is still open for a try tells nothing of this one, unless the try is known to be over.
+        """
+        with translated():
+            if request.reference:
+                intent = self._retrieve(request.reference)
+                untried = intent.status in {"requires_payment_method", "requires_confirmation"}
+                return None if untried and not over else intent
+            since = int(request.since.timestamp()) - 60
+            listed = self._client.v1.payment_intents.list(
+                {"created": {"gte": since}, "limit": 100, "expand": ["data.latest_charge"]}
+            )
+            return next(
+                (each for each in listed.auto_paging_iter() if metadata(each).get("order_id") == request.order_id),
+                None,
+            )
+
+    def _find_refund(self, request: RefundRequest) -> Refund | None:
+        with translated():
+            listed = self._client.v1.refunds.list({"payment_intent": request.reference, "limit": 100})
+            ours = (each for each in listed.auto_paging_iter() if metadata(each).get("refund_id") == request.refund_id)
+            return next(ours, None)
+
+    def _reread(self, request: MoveRequest, refused: HoldfastError) -> PaymentOutcome:
+        """What became of a move that was not answered, or that came too late because it was made before."""
+        now = self.read(request)
+        if isinstance(now, Captured | Voided):
+            return now
+        raise refused
+
+
+def _capture_method(request: AuthorizeRequest) -> Literal["automatic", "manual"]:
+    return "manual" if request.capture is CaptureMode.MANUAL else "automatic"
