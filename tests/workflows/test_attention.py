@@ -1,0 +1,78 @@
+"""What a person has to look at: money moved behind our back, steps that can't succeed. Nothing is lost by it."""
+
+from stripe import PaymentIntent
+
+from domain.errors import ProviderMismatch
+from domain.gateway import MoveRequest, PaymentOutcome
+from domain.orders import Role
+from providers.stripe import NAME as STRIPE
+from providers.stripe.gateway import StripeGateway
+from tests.support.arena import READ_TIMEOUT, Arena, eventually
+from workflows.names import NEEDS_ATTENTION, order_workflow_id
+from workflows.order import OrderWorkflow
+
+TOTAL = 2644
+
+
+class Estranged(StripeGateway):
+    """A gateway whose provider shows somebody else's payment when it is read."""
+
+    def read(self, request: MoveRequest) -> PaymentOutcome:
+        raise ProviderMismatch(field="order", ours=request.order_id, theirs="another")
+
+
+def intent_of(arena: Arena, order: str) -> PaymentIntent:
+    intents = arena.stripe.client().v1.payment_intents.list().data
+    return next(each for each in intents if each.metadata is not None and each.metadata["order_id"] == order)
+
+
+async def needs_attention(arena: Arena, order: str) -> bool:
+    seen = await arena.temporal.get_workflow_handle(order_workflow_id(order)).describe()
+    return bool(seen.typed_search_attributes.get(NEEDS_ATTENTION))
+
+
+async def test_goods_are_not_shipped_when_the_hold_is_gone(arena: Arena) -> None:
+    product = await arena.product(on_hand=3)
+    order = (await arena.place(product, capture="manual")).json()["id"]
+    assert not await needs_attention(arena, order)
+    arena.stripe.client().v1.payment_intents.cancel(intent_of(arena, order).id)
+
+    refused = await arena.command(order, "ship", Role.SELLER, key="ship it")
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "capture_failed")
+    assert await needs_attention(arena, order)
+    assert (await arena.order(order))["status"] == "confirmed"
+    assert (await arena.get(f"/v1/products/{product}"))["stock"] == 2
+    assert (await arena.truth(order))["captured"] == 0
+    again = await arena.command(order, "ship", Role.SELLER, key="ship it")
+    assert again.json()["code"] == "capture_failed"
+
+
+async def test_an_order_is_not_closed_while_its_money_could_not_be_given_back(arena: Arena) -> None:
+    product = await arena.product(on_hand=3)
+    order = (await arena.place(product, capture="manual")).json()["id"]
+    # Somebody takes the held money in the provider's own dashboard: there is nothing left to release.
+    arena.stripe.client().v1.payment_intents.capture(intent_of(arena, order).id)
+
+    failed = await arena.command(order, "cancel")
+
+    assert failed.status_code == 500
+    assert await needs_attention(arena, order)
+    seen = await arena.order(order)
+    assert (seen["status"], (await arena.get(f"/v1/products/{product}"))["stock"]) == ("confirmed", 2)
+
+
+async def test_a_step_that_can_not_succeed_gives_everything_back(arena: Arena) -> None:
+    product = await arena.product(on_hand=3)
+    order = (await arena.place(product, card="pm_card_authenticationRequired")).json()["id"]
+    await arena.stop_workers()
+    arena.providers = {STRIPE: Estranged("sk_test_arena", api_base=arena.stripe.url, timeout=(1.0, READ_TIMEOUT))}
+    await arena.start_workers()
+
+    await arena.temporal.get_workflow_handle(order_workflow_id(order)).signal(OrderWorkflow.payment_changed)
+
+    failed = await arena.until(order, status="failed")
+    assert (failed["payment_status"], failed["cancel_reason"]) == ("cancelled", "operator")
+    assert (await arena.get(f"/v1/products/{product}"))["stock"] == 3
+    await eventually(lambda: needs_attention(arena, order))
+    assert (await arena.truth(order))["authorized"] == 0
