@@ -19,18 +19,22 @@ from activities.fulfilment import FulfilmentActivities
 from activities.orders import OrderActivities
 from activities.payments import PaymentActivities
 from activities.refunds import RefundActivities
+from activities.sweep import SweepActivities
 from db.session import Database
 from domain.gateway import PaymentGateway
 from providers.stripe import NAME as STRIPE
 from providers.stripe.gateway import StripeGateway
 from settings import Settings
-from workflows.names import ORDERS, provider_queue
+from workflows.names import ORDERS, SWEEP, provider_queue
 from workflows.order import OrderWorkflow
 from workflows.refund import RefundWorkflow
+from workflows.schedules import ensure_sweep
+from workflows.sweep import SweepWorkflow
+from workflows.waking import TemporalWaker
 
 Step = Callable[..., Any]
 
-WORKFLOWS = [OrderWorkflow, RefundWorkflow]
+WORKFLOWS = [OrderWorkflow, RefundWorkflow, SweepWorkflow]
 
 # How many provider calls one worker process makes at once; they block, so each has a thread.
 PROVIDER_THREADS = 64
@@ -123,6 +127,14 @@ def provider_worker(
     )
 
 
+def sweep_worker(client: Client, database: Database) -> Worker:
+    """The sweep's looks; its workflow runs among the others."""
+    sweep = SweepActivities(database, TemporalWaker(client))
+    return Worker(
+        client, task_queue=SWEEP, activities=[sweep.orders], max_concurrent_activities=1, interceptors=[DomainErrors()]
+    )
+
+
 def settle_heap() -> None:
     """Keep what is loaded by now out of garbage collection, and let that run less often.
 
@@ -137,7 +149,12 @@ async def run(settings: Settings, stop: asyncio.Event, on_ready: Callable[[], No
     """Work until `stop` is set; `on_ready` is called once the workers poll."""
     database = Database(settings.database_url.get_secret_value(), pool_size=settings.database_pool_size)
     client, providers = await connect(), gateways(settings)
-    workers = [orders_worker(client, database), *(provider_worker(client, providers, name) for name in providers)]
+    await ensure_sweep(client)
+    workers = [
+        orders_worker(client, database),
+        sweep_worker(client, database),
+        *(provider_worker(client, providers, name) for name in providers),
+    ]
     settle_heap()
     try:
         async with asyncio.TaskGroup() as group:

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.client import (
     Client,
     WithStartWorkflowOperation,
+    WorkflowHandle,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
@@ -138,7 +139,7 @@ class Commands:
 
     async def _tell(self, order_id: str, update: Update, command: Command) -> Said:
         client, workflow_id = self._wired.temporal, names.order_workflow_id(order_id)
-        handle = client.get_workflow_handle_for(OrderWorkflow.run, workflow_id)
+        handle: WorkflowHandle[OrderWorkflow, OrderState] = client.get_workflow_handle(workflow_id)
         seconds = self._wired.answer_budget_seconds
         budget = timedelta(seconds=seconds)
         said = await _say(handle.execute_update(update, command, id=command.request_id, rpc_timeout=budget), seconds)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import and_, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,6 +18,7 @@ from domain.payments import (
     Operation,
     OperationKind,
     OperationState,
+    PaymentStatus,
     Sums,
     attempt_kind,
     check_refundable,
@@ -93,6 +95,24 @@ _TRIED = (
     .where(PaymentAttempt.payment_id == bindparam("payment_id"))
     .order_by(PaymentOperation.created)
 )
+
+
+class Waiting(NamedTuple):
+    """A payment that its provider or its buyer has not ended yet, and since when it stands as it does."""
+
+    order_id: str
+    since: datetime
+
+
+async def waiting(session: AsyncSession) -> list[Waiting]:
+    """All payments that wait, the longest first."""
+    rows = await session.execute(
+        select(Payment.order_id, Payment.updated).where(Payment.status.in_(_WAITING)).order_by(Payment.updated)
+    )
+    return [Waiting(*row) for row in rows]
+
+
+_WAITING = (PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_ACTION, PaymentStatus.UNKNOWN)
 
 
 async def last_attempt(session: AsyncSession, payment_id: str) -> PaymentAttempt:

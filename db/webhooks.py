@@ -1,7 +1,7 @@
 """Raw inbound webhooks: stored before they are acted on; only one that can change something is acted on at all."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -10,6 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from db.tables import InboundWebhook, Payment, PaymentOperation, Refund, WebhookState
 from domain.gateway import InboundEvent
 from domain.payments import OperationState
+
+# How many a sweep sees to at once.
+_MOST = 1000
 
 
 async def store(session: AsyncSession, event: InboundEvent, payload: dict[str, Any], at: datetime) -> WebhookState:
@@ -43,6 +46,42 @@ async def settle(session: AsyncSession, event: InboundEvent, state: WebhookState
         .where(InboundWebhook.provider == event.provider, InboundWebhook.event_id == event.event_id)
         .values(state=state, settled=at)
     )
+
+
+class Unheard(NamedTuple):
+    """A stored webhook about one of our orders that nothing came of yet."""
+
+    provider: str
+    event_id: str
+    order_id: str
+
+
+async def unheard(session: AsyncSession, before: datetime) -> list[Unheard]:
+    """Webhooks that came before a time and that no workflow was told of, the oldest first, a thousand at most.
+
+    Those that were superseded when they came are among them once: what superseded them may have ended otherwise.
+    """
+    rows = await session.execute(
+        select(InboundWebhook.provider, InboundWebhook.event_id, InboundWebhook.order_id)
+        .where(
+            InboundWebhook.settled.is_(None),
+            InboundWebhook.state != WebhookState.IGNORED,
+            InboundWebhook.received < before,
+        )
+        .order_by(InboundWebhook.received)
+        .limit(_MOST)
+    )
+    return [Unheard(provider, event, order) for provider, event, order in rows if order is not None]
+
+
+async def hear(session: AsyncSession, webhook: Unheard, at: datetime, *, heard: bool) -> None:
+    """Write down that the sweep saw to a webhook; `heard` when a workflow was told."""
+    row = await session.get_one(InboundWebhook, (webhook.provider, webhook.event_id))
+    row.settled = at
+    if heard:
+        row.state = WebhookState.SIGNALLED
+    elif row.state is WebhookState.RECEIVED:
+        row.state = WebhookState.IGNORED
 
 
 async def _first_state(session: AsyncSession, event: InboundEvent) -> WebhookState:

@@ -66,7 +66,8 @@ class Blueprint:
             Part(Child(self._stripe())),
             Part(self._seed(), after=("migrate",)),
             Part(Child(self._worker()), after=("migrate", "temporal", "stripe")),
-            Part(Child(self._api()), after=("migrate", "temporal", "stripe")),
+            # Stopped before the worker, so that calls in flight are still answered.
+            Part(Child(self._api()), after=("worker",)),
         )
 
     def where(self, name: str) -> str:

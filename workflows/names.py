@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
 ORDERS = "orders"
+# Sweeps look at everything at once, and never take the place of an order's step.
+SWEEP = "sweep"
+SWEEP_ORDERS = "sweep/orders"
 
 ORDER_STATUS = SearchAttributeKey.for_keyword("OrderStatus")
 PAYMENT_STATUS = SearchAttributeKey.for_keyword("PaymentStatus")

@@ -70,4 +70,6 @@ class InboundWebhook(Table):
     received: Mapped[Time]
     settled: Mapped[Time | None]
 
-    __table_args__ = (Index("ix_inbound_webhooks_received", "received", postgresql_where="state = 'received'"),)
+    __table_args__ = (
+        Index("ix_inbound_webhooks_unheard", "received", postgresql_where="settled IS NULL AND state <> 'ignored'"),
+    )

@@ -96,6 +96,7 @@ class Arena:
     async def start_workers(self) -> None:
         self._working = contextlib.AsyncExitStack()
         await self._working.enter_async_context(workers.orders_worker(self.temporal, self.database))
+        await self._working.enter_async_context(workers.sweep_worker(self.temporal, self.database))
         for name in self.providers:
             await self._working.enter_async_context(workers.provider_worker(self.temporal, self.providers, name))
 

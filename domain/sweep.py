@@ -1,0 +1,30 @@
+"""The sweep: when what waits is looked at again, and the port by which it wakes the workflows that know what to do."""
+
+from datetime import datetime, timedelta
+from typing import Protocol
+
+# A webhook whose workflow was not told by now: the call that took it in has died.
+UNHEARD = timedelta(seconds=10)
+
+# The ages at which a payment that waits is read again at its provider; after the last, every hour.
+POLLS = tuple(timedelta(minutes=age) for age in (1, 2, 5, 10, 20, 30))
+_HOUR = timedelta(hours=1)
+
+
+def due(waiting_since: datetime, swept: datetime, at: datetime) -> bool:
+    """Whether an age of `POLLS` was reached after the last sweep and up to this one; a missed sweep misses no age."""
+    hours = (at - waiting_since) // _HOUR
+    ages = (*POLLS, hours * _HOUR) if hours else POLLS
+    return any(swept < waiting_since + age <= at for age in ages)
+
+
+class Waker(Protocol):
+    """Tells a running workflow that its provider has news. Raises WorkflowsUnavailable."""
+
+    async def order(self, order_id: str) -> bool:
+        """False when no workflow of the order runs."""
+        ...
+
+    async def refund(self, refund_id: str) -> bool:
+        """False when no workflow of the refund runs."""
+        ...

@@ -1,0 +1,157 @@
+"""The sweep: what nobody told a workflow is found, and found once; an order itself is never changed by it."""
+
+import asyncio
+import uuid
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import select, update
+from temporalio.client import ScheduleOverlapPolicy
+
+from activities.sweep import Swept
+from db import webhooks
+from db.tables import InboundWebhook, Payment, Refund, WebhookState
+from domain.gateway import InboundEvent
+from domain.orders import Role
+from domain.refunds import RefundStatus
+from tests.support.arena import Arena, eventually
+from workflows import names
+from workflows.policies import TASK_TIMEOUT
+from workflows.schedules import ensure_sweep
+from workflows.sweep import SweepWorkflow
+
+TOTAL = 2644
+DEAF = {"drop": 1.0}
+
+
+async def sweep(arena: Arena) -> Swept:
+    identity = f"{names.SWEEP_ORDERS}/{uuid.uuid4()}"
+    swept: Swept = await arena.temporal.execute_workflow(
+        SweepWorkflow.run, id=identity, task_queue=names.ORDERS, task_timeout=TASK_TIMEOUT
+    )
+    return swept
+
+
+async def age(arena: Arena, order: str, **by: float) -> None:
+    """Let time pass for the payment and the webhooks of an order."""
+    async with arena.database.transaction() as session:
+        passed = timedelta(**by)
+        await session.execute(update(Payment).where(Payment.order_id == order).values(updated=Payment.updated - passed))
+        await session.execute(
+            update(InboundWebhook)
+            .where(InboundWebhook.order_id == order)
+            .values(received=InboundWebhook.received - passed)
+        )
+
+
+async def challenged(arena: Arena) -> tuple[str, str]:
+    order = (await arena.place(await arena.product(), card="pm_card_authenticationRequired")).json()
+    return order["id"], order["next_action"]["client_secret"].partition("_secret_")[0]
+
+
+async def decide(arena: Arena, intent: str) -> None:
+    (await asyncio.to_thread(arena.stripe.challenge, intent, "succeed")).raise_for_status()
+
+
+async def states(arena: Arena, order: str) -> set[tuple[WebhookState, bool]]:
+    async with arena.database.transaction() as session:
+        rows = await session.scalars(select(InboundWebhook).where(InboundWebhook.order_id == order))
+        return {(row.state, row.settled is not None) for row in rows}
+
+
+async def stored_and_forgotten(arena: Arena, order: str, refund: str | None = None) -> None:
+    """A webhook that came eleven seconds ago, to an API that died before it told the workflow."""
+    at = datetime.now(UTC) - timedelta(seconds=11)
+    event = InboundEvent(
+        provider="stripe", event_id=f"evt_{order}", type="news", created=at, order_id=order, refund_id=refund
+    )
+    async with arena.database.transaction() as session:
+        assert await webhooks.store(session, event, {}, at) is WebhookState.RECEIVED
+
+
+async def test_a_payment_whose_webhooks_are_all_lost_is_found_at_its_provider(arena: Arena) -> None:
+    arena.stripe.script(webhooks=DEAF)
+    order, intent = await challenged(arena)
+    await decide(arena, intent)
+
+    early = await sweep(arena)
+    assert (early.orders_woken, (await arena.order(order))["status"]) == (0, "pending")
+    await age(arena, order, seconds=61)
+    swept = await sweep(arena)
+
+    await arena.until(order, status="confirmed", payment_status="completed")
+    assert (swept.orders_woken, swept.webhooks, swept.lost) == (1, 0, ())
+    assert (await arena.truth(order)).items() >= {"captured": TOTAL, "captures": 1, "intents": 1}.items()
+    assert (await sweep(arena)).orders_woken == 0
+
+
+async def test_a_webhook_that_was_stored_and_never_told_is_told(arena: Arena) -> None:
+    arena.stripe.script(webhooks=DEAF)
+    order, intent = await challenged(arena)
+    await decide(arena, intent)
+    await stored_and_forgotten(arena, order)
+
+    swept = await sweep(arena)
+
+    assert (swept.webhooks, swept.orders_woken) == (1, 1)
+    await arena.until(order, status="confirmed")
+    assert await states(arena, order) == {(WebhookState.SIGNALLED, True)}
+    assert (await sweep(arena)).webhooks == 0
+
+
+async def test_a_superseded_webhook_is_looked_at_once_and_wakes_nobody_who_is_done(arena: Arena) -> None:
+    order = (await arena.place(await arena.product())).json()["id"]
+    await eventually(lambda: states(arena, order))
+    await age(arena, order, seconds=11)
+
+    swept = await sweep(arena)
+
+    assert (swept.webhooks > 0, swept.orders_woken) == (True, 0)
+    assert await states(arena, order) == {(WebhookState.SUPERSEDED, True)}
+    assert (await sweep(arena)).webhooks == 0
+
+
+async def test_a_refund_whose_webhook_was_stored_and_never_told_is_told(arena: Arena) -> None:
+    arena.stripe.script(webhooks=DEAF)
+    order = (await arena.place(await arena.product(), card="pm_card_pendingRefund")).json()["id"]
+    await arena.command(order, "cancel")
+
+    async def refund() -> str | None:
+        async with arena.database.transaction() as session:
+            return await session.scalar(
+                select(Refund.id).where(Refund.order_id == order, Refund.status == RefundStatus.PROCESSING)
+            )
+
+    identity: str = await eventually(refund)
+    await stored_and_forgotten(arena, order, identity)
+
+    swept = await sweep(arena)
+
+    assert (swept.webhooks, swept.orders_woken, swept.refunds_woken) == (1, 0, 1)
+    assert await states(arena, order) == {(WebhookState.SIGNALLED, True)}
+
+
+async def test_an_order_whose_workflow_was_terminated_is_reported_and_not_touched(arena: Arena) -> None:
+    order, _ = await challenged(arena)
+    await arena.temporal.get_workflow_handle(names.order_workflow_id(order)).terminate("by mistake")
+    await age(arena, order, seconds=61)
+
+    swept = await sweep(arena)
+
+    assert swept.lost == (order,)
+    assert (await arena.order(order))["status"] == "pending"
+
+
+async def test_the_schedule_is_made_once_and_sweeps(arena: Arena) -> None:
+    await ensure_sweep(arena.temporal)
+    await ensure_sweep(arena.temporal)
+    handle = arena.temporal.get_schedule_handle(names.SWEEP_ORDERS)
+    assert (await handle.describe()).schedule.policy.overlap is ScheduleOverlapPolicy.SKIP
+
+    await handle.trigger()
+
+    async def swept() -> bool:
+        return (await handle.describe()).info.num_actions > 0
+
+    await eventually(swept)
+    refused = await arena.get("/v1/orders", Role.ADMIN)
+    assert refused["data"] == []

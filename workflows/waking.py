@@ -1,0 +1,43 @@
+"""Tells running workflows that a provider has news; they read the provider themselves."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from domain.errors import WorkflowsUnavailable
+from workflows import names
+from workflows.order import OrderWorkflow
+from workflows.refund import RefundWorkflow
+
+# Providers wait some seconds for an answer to a webhook and then send it again.
+_TELLING = timedelta(seconds=5)
+
+
+class TemporalWaker:
+    """The waker port over Temporal. Raises WorkflowsUnavailable when Temporal can't be reached."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def order(self, order_id: str) -> bool:
+        """Whether the order's workflow was there to be woken."""
+        return await self._signalled(names.order_workflow_id(order_id), OrderWorkflow.payment_changed)
+
+    async def refund(self, refund_id: str) -> bool:
+        """Whether the refund's workflow was there to be woken."""
+        return await self._signalled(names.refund_workflow_id(refund_id), RefundWorkflow.provider_changed)
+
+    async def _signalled(self, workflow_id: str, fact: Callable[[Any], Awaitable[None]]) -> bool:
+        try:
+            await self._client.get_workflow_handle(workflow_id).signal(fact, rpc_timeout=_TELLING)
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return False
+            raise WorkflowsUnavailable from error
+        except RuntimeError as error:
+            # A lazy client raises it when its first connection fails.
+            raise WorkflowsUnavailable from error
+        return True
