@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from db import event_log, orders, payments, stock
+from db import event_log, ledger, orders, payments, stock
 from db.commands import Answering, earlier_answer, keep_answer, state_of
 from db.ids import new_id
 from db.session import Database
@@ -14,8 +14,9 @@ from db.tables import Fulfilment, Order, Payment, PaymentOperation, Refund
 from domain.errors import ProviderMismatch
 from domain.events import Event, EventType
 from domain.fulfilment import FULFILMENT_MOVES, FulfilmentStatus
-from domain.gateway import MoveRequest, PaymentOutcome, Voided
+from domain.gateway import Captured, MoveRequest, PaymentOutcome, Pending, Voided
 from domain.ids import OrderId, RequestId
+from domain.ledger import capture_entry
 from domain.orders import CancelReason, OrderState, OrderStatus
 from domain.payments import OperationKind, OperationState, Sums
 from domain.refunds import ApprovedRefund, RefundReason, RefundStatus
@@ -70,20 +71,18 @@ class CancellationActivities:
 
     @activity.defn(name="cancellation.record_void")
     async def record_void(self, step: RecordVoid) -> None:
-        """Write down that the authorisation is released.
+        """Write down what became of a void: the hold is released, or the money was taken before, or it may be yet.
 
         Raises ProviderMismatch when the provider says anything else: then a person has to look.
         """
-        if not isinstance(step.outcome, Voided):
-            raise ProviderMismatch(field="status", theirs=step.outcome.kind, ours="voided")
         async with self._database.transaction() as session:
             payment = await payments.lock_of_order(session, step.request.order_id)
             operation = await session.get_one(PaymentOperation, step.request.key)
-            reference = step.outcome.reference
-            if not payments.close(operation, OperationState.SUCCEEDED, reference=reference, reason=None, at=step.at):
+            state = OperationState.SUCCEEDED if isinstance(step.outcome, Voided) else OperationState.FAILED
+            reference, reason = step.outcome.reference, None if isinstance(step.outcome, Voided) else step.outcome.kind
+            if not payments.close(operation, state, reference=reference, reason=reason, at=step.at):
                 return
-            await payments.end_attempt(session, payment, step.at)
-            _log(session, EventType.PAYMENT_VOIDED, payment, step.request.amount, step.correlation_id, step.at)
+            await _apply(session, step, payment)
             await payments.restate(session, payment, step.at)
 
     @activity.defn(name="cancellation.finish")
@@ -103,6 +102,22 @@ class CancellationActivities:
                 return OrderState(order_id=order.id, status=order.status, payment_status=payment.status)
             command = Answering(request_id=step.request_id, order_id=order.id, name="cancel", at=step.at)
             return await keep_answer(session, command)
+
+
+async def _apply(session: AsyncSession, step: RecordVoid, payment: Payment) -> None:
+    match step.outcome:
+        case Voided():
+            await payments.end_attempt(session, payment, step.at)
+            _log(session, EventType.PAYMENT_VOIDED, payment, step.request.amount, step.correlation_id, step.at)
+        case Captured():
+            captured = await payments.captured_meanwhile(session, payment, step.outcome, step.at)
+            entry = capture_entry(payment.provider, captured.key, payment.currency, captured.amount)
+            await ledger.post(session, entry, step.at)
+            _log(session, EventType.PAYMENT_CAPTURED, payment, captured.amount, step.correlation_id, step.at)
+        case Pending():
+            pass
+        case _:
+            raise ProviderMismatch(field="status", theirs=step.outcome.kind, ours="voided")
 
 
 async def _close(session: AsyncSession, step: Cancellation, order: Order) -> None:

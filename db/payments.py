@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.tables import Payment, PaymentAttempt, PaymentOperation
 from domain.errors import OperationConflict, ResourceNotFound
-from domain.gateway import AuthorizeRequest, MoveRequest
+from domain.gateway import AuthorizeRequest, Captured, MoveRequest
 from domain.payments import (
+    ATTEMPT_KINDS,
     OPEN_STATES,
     OPERATION_MOVES,
     AttemptStatus,
@@ -213,6 +214,25 @@ def close(
     operation.reason = reason
     operation.closed = None if state in OPEN_STATES else at
     return True
+
+
+async def captured_meanwhile(
+    session: AsyncSession, payment: Payment, taken: Captured, at: datetime
+) -> PaymentOperation:
+    """Write down money that was taken while we wanted it released: the operation under which it stands in our books.
+
+    It is the attempt itself when that was to take the money at once (the buyer confirmed late), or a capture that
+    somebody made at the provider.
+    """
+    attempts, asked = await tried(session, payment.id)
+    number = max(attempts)
+    ours = next(each for each in asked if each.attempt == number and each.kind in ATTEMPT_KINDS)
+    attempts[number].status = AttemptStatus.SUCCEEDED
+    close(ours, OperationState.SUCCEEDED, reference=taken.reference, reason=None, at=at)
+    if ours.kind is OperationKind.AUTHORIZE:
+        ours = await intend_next(session, payment, OperationKind.CAPTURE, taken.amount, at)
+        close(ours, OperationState.SUCCEEDED, reference=taken.reference, reason=None, at=at)
+    return ours
 
 
 async def close_unpaid(session: AsyncSession, payment: Payment, at: datetime) -> None:

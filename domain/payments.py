@@ -1,6 +1,6 @@
 """Payments: their statuses, attempts and operations, and what follows from them."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from enum import StrEnum
 
 from domain.errors import OverdrawnPayment
@@ -42,6 +42,10 @@ class OperationKind(StrEnum):
     CAPTURE = "capture"
     VOID = "void"
     REFUND = "refund"
+
+
+# What an attempt asks of the provider first.
+ATTEMPT_KINDS = frozenset({OperationKind.AUTHORIZE, OperationKind.CHARGE})
 
 
 class OperationState(StrEnum):
@@ -102,14 +106,14 @@ class Sums(Value):
         return self.captured - self.refunded - self.refund_open
 
 
-def _total(operations: Iterable[Operation], kinds: set[OperationKind], states: Iterable[OperationState]) -> int:
+def _total(operations: Iterable[Operation], kinds: Collection[OperationKind], states: Iterable[OperationState]) -> int:
     return sum(each.amount for each in operations if each.kind in kinds and each.state in states)
 
 
 def sums(operations: Iterable[Operation]) -> Sums:
     done, every = {OperationState.SUCCEEDED}, tuple(operations)
     return Sums(
-        authorized=_total(every, {OperationKind.AUTHORIZE, OperationKind.CHARGE}, done),
+        authorized=_total(every, ATTEMPT_KINDS, done),
         captured=_total(every, {OperationKind.CAPTURE, OperationKind.CHARGE}, done),
         refunded=_total(every, {OperationKind.REFUND}, done),
         refund_open=_total(every, {OperationKind.REFUND}, OPEN_STATES),

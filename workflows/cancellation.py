@@ -6,7 +6,7 @@ from temporalio.exceptions import FailureError
 with workflow.unsafe.imports_passed_through():
     from activities.cancellation import Cancellation
     from activities.failures import as_failure
-    from domain.errors import OrderNotCancellable
+    from domain.errors import OrderBusy, OrderNotCancellable
     from domain.orders import CancelReason, Command, OrderState, OrderStatus
     from workflows.fulfilment import FulfilmentStage
     from workflows.progress import Progress
@@ -22,6 +22,8 @@ class CancellationStage:
         if self.fulfilment.shipping_began and not self.progress.closed:
             raise as_failure(OrderNotCancellable(status=self.progress.state.status))
         self.progress.refuse_if_unavailable()
+        if self.progress.undecided:
+            raise as_failure(OrderBusy(step="payment"))
 
     async def cancel(self, command: Command) -> OrderState:
         """The handler of `cancel`."""
@@ -53,7 +55,8 @@ class CancellationStage:
 
     async def from_outside(self) -> None:
         """A cancellation from Temporal's UI or CLI: the same cancel, or a note why not."""
-        await workflow.wait_condition(lambda: self.progress.busy is None or self.progress.closed)
+        progress = self.progress
+        await workflow.wait_condition(lambda: (progress.busy is None and not progress.undecided) or progress.closed)
         if self.fulfilment.shipping_began or self.progress.closed:
             self.progress.tell(
                 "A cancellation from outside was refused: the goods are on their way or the order ended."

@@ -99,4 +99,4 @@ class OrderWorkflow:
     @workflow.signal
     async def payment_changed(self) -> None:
         """The provider has news of this order's payment; it is read again, never believed."""
-        self.payment.changed = True
+        self.progress.changed = True

@@ -36,8 +36,6 @@ class PaymentStage:
         self.choice: Command | None = None
         self.open_for_choice = False
         self.recorded = 0
-        # The provider told of a change; many tellings are one re-read.
-        self.changed = False
 
     async def run(self, placed: PlacedOrder) -> bool:
         """True when the money is authorized or captured; False when the order ended or its deadline passed."""
@@ -101,14 +99,14 @@ class PaymentStage:
     async def _settled(self, attempt: Attempt, outcome: PaymentOutcome, deadline: datetime) -> bool:
         """Read the provider's state again whenever it tells of a change, until the attempt has an end."""
         while not isinstance(outcome, Authorized | Captured | Declined):
-            # An unknown outcome has no deadline: an order is never given up while its money may be taken.
-            until = None if isinstance(outcome, Unknown) else deadline
-            if until is None:
+            # An order is never given up while its money may be taken.
+            until = None if self.progress.undecided else deadline
+            if isinstance(outcome, Unknown):
                 self.progress.ask_for_attention(_STORIES[outcome.kind])
             # A cancellation under way goes first: it may end what there is to read.
-            if not await self._wait(lambda: self.changed and self.progress.busy is None, until):
+            if not await self._wait(lambda: self.progress.changed and self.progress.busy is None, until):
                 return False
-            self.changed, self.progress.busy = False, "payment"
+            self.progress.changed, self.progress.busy = False, "payment"
             outcome = await self._record(attempt, await self._read(attempt, outcome.reference))
         return isinstance(outcome, Authorized | Captured)
 

@@ -28,6 +28,8 @@ class Progress:
         )
         self.amount: int | None = None
         self.busy: str | None = "checkout"
+        # The provider told of a change; many tellings are one re-read.
+        self.changed = False
         # What to undo, oldest first; each is pushed before its stage acts.
         self.undo: list[Undo] = []
 
@@ -38,6 +40,11 @@ class Progress:
     @property
     def closed(self) -> bool:
         return ORDER_MOVES.is_terminal(self.state.status)
+
+    @property
+    def undecided(self) -> bool:
+        """Whether the provider may have taken the money, or may still take it: then nothing can be given back."""
+        return self.state.payment_status in {PaymentStatus.PROCESSING, PaymentStatus.UNKNOWN}
 
     def refuse_if_unavailable(self) -> None:
         """Raises OrderClosed or OrderBusy as the failure that an update's validator answers with."""

@@ -1,11 +1,13 @@
 """Undoing a payment: void what is held, refund what is taken; the facts choose, not the workflow's memory."""
 
+from datetime import timedelta
+
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.cancellation import Cancellation, CancellationActivities, RecordVoid
+    from activities.cancellation import Cancellation, CancellationActivities, RecordVoid, Reversal
     from activities.payments import PaymentActivities
-    from domain.gateway import MoveRequest
+    from domain.gateway import MoveRequest, PaymentOutcome, Pending, Voided
     from domain.refunds import ApprovedRefund
     from workflows.names import ORDERS, refund_workflow_id
     from workflows.policies import TASK_TIMEOUT, at_provider, in_database
@@ -13,21 +15,50 @@ with workflow.unsafe.imports_passed_through():
     from workflows.refund import RefundWorkflow
 
 
+# How long a provider that works on a payment is left alone before it is asked again to end it.
+_AGAIN = timedelta(minutes=10)
+
+
 async def give_back(progress: Progress, cancellation: Cancellation) -> None:
-    """Give the buyer's money back; with none taken or held there is nothing to do."""
-    reversal = await in_database(CancellationActivities.begin, cancellation, "Choose void or refund")
-    if reversal.void is not None:
+    """Give the buyer's money back; with none taken or held there is nothing to do.
+
+    What can't be released because it was taken meanwhile is refunded.
+    """
+    reversal = await _choose(cancellation)
+    while reversal.void is not None:
         progress.tell("Releasing the held money.")
-        await _void(reversal.void, cancellation.correlation_id)
+        outcome = await _void(reversal.void, cancellation.correlation_id)
+        if isinstance(outcome, Voided):
+            return
+        if isinstance(outcome, Pending):
+            progress.tell("The provider is still working on the payment; it is released or refunded after that.")
+            await _news(progress)
+        reversal = await _choose(cancellation)
     if reversal.refund is not None:
         progress.tell("Handing the money back to a refund workflow.")
         await _start_refund(reversal.refund)
 
 
-async def _void(request: MoveRequest, correlation_id: str) -> None:
+async def _choose(cancellation: Cancellation) -> Reversal:
+    step = cancellation.model_copy(update={"at": workflow.now()})
+    return await in_database(CancellationActivities.begin, step, "Choose void or refund")
+
+
+async def _void(request: MoveRequest, correlation_id: str) -> PaymentOutcome:
     outcome = await at_provider(PaymentActivities.void, request, request.provider, "Release the held money")
     step = RecordVoid(request=request, outcome=outcome, correlation_id=correlation_id, at=workflow.now())
     await in_database(CancellationActivities.record_void, step, f"Void: {outcome.kind}")
+    return outcome
+
+
+async def _news(progress: Progress) -> None:
+    try:
+        await workflow.wait_condition(
+            lambda: progress.changed, timeout=_AGAIN, timeout_summary="Ask the provider again"
+        )
+    except TimeoutError:
+        workflow.logger.info("no news of the payment; asking the provider again")
+    progress.changed = False
 
 
 async def _start_refund(refund: ApprovedRefund) -> None:

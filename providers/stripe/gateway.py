@@ -13,11 +13,13 @@ from domain.gateway import (
     Declined,
     MoveRequest,
     PaymentOutcome,
+    Pending,
     RefundOutcome,
     RefundRequest,
     Voided,
 )
 from domain.payments import CaptureMode
+from domain.values import Value
 from providers.stripe.amounts import to_stripe
 from providers.stripe.answers import declined_try, metadata, outcome, refund_outcome
 from providers.stripe.failures import NoAnswer, NoSuchMethod, UnexpectedState, translated
@@ -72,7 +74,7 @@ class StripeGateway:
                     request.reference, {"amount_to_capture": amount}, {"idempotency_key": request.key}
                 )
         except (NoAnswer, UnexpectedState) as refused:
-            return self._reread(request, refused)
+            return self._reread(request, refused, Captured, Voided)
         return outcome(intent, request)
 
     def void(self, request: MoveRequest) -> PaymentOutcome:
@@ -82,7 +84,7 @@ class StripeGateway:
                     request.reference, {"cancellation_reason": "abandoned"}, {"idempotency_key": request.key}
                 )
         except (NoAnswer, UnexpectedState) as refused:
-            return self._reread(request, refused)
+            return self._reread(request, refused, Captured, Voided, Pending)
         return outcome(intent, request)
 
     def read(self, request: MoveRequest) -> PaymentOutcome:
@@ -166,10 +168,10 @@ class StripeGateway:
             ours = (each for each in listed.auto_paging_iter() if metadata(each).get("refund_id") == request.refund_id)
             return next(ours, None)
 
-    def _reread(self, request: MoveRequest, refused: HoldfastError) -> PaymentOutcome:
+    def _reread(self, request: MoveRequest, refused: HoldfastError, *ends: type[Value]) -> PaymentOutcome:
         """What became of a move that was not answered, or that came too late because it was made before."""
         now = self.read(request)
-        if isinstance(now, Captured | Voided):
+        if isinstance(now, ends):
             return now
         raise refused
 

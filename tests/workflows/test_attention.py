@@ -48,20 +48,6 @@ async def test_goods_are_not_shipped_when_the_hold_is_gone(arena: Arena) -> None
     assert again.json()["code"] == "capture_failed"
 
 
-async def test_an_order_is_not_closed_while_its_money_could_not_be_given_back(arena: Arena) -> None:
-    product = await arena.product(on_hand=3)
-    order = (await arena.place(product, capture="manual")).json()["id"]
-    # Somebody takes the held money in the provider's own dashboard: there is nothing left to release.
-    arena.stripe.client().v1.payment_intents.capture(intent_of(arena, order).id)
-
-    failed = await arena.command(order, "cancel")
-
-    assert failed.status_code == 500
-    assert await needs_attention(arena, order)
-    seen = await arena.order(order)
-    assert (seen["status"], (await arena.get(f"/v1/products/{product}"))["stock"]) == ("confirmed", 2)
-
-
 async def test_a_step_that_can_not_succeed_gives_everything_back(arena: Arena) -> None:
     product = await arena.product(on_hand=3)
     order = (await arena.place(product, card="pm_card_authenticationRequired")).json()["id"]

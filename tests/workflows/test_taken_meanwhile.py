@@ -1,0 +1,154 @@
+"""Money that was taken, or may be, while an order is to end: never kept, never forgotten."""
+
+import asyncio
+
+from stripe import PaymentIntent
+
+from db.books import check
+from domain.books import ProviderTruth
+from domain.errors import ProviderMismatch
+from domain.gateway import AuthorizeRequest, MoveRequest, PaymentOutcome, Pending
+from providers.stripe import NAME as STRIPE
+from providers.stripe.gateway import StripeGateway
+from tests.support.arena import READ_TIMEOUT, Arena
+from workflows.names import order_workflow_id
+from workflows.order import OrderWorkflow
+
+TOTAL = 2644
+DEAF = {"drop": 1.0}
+BACK = {"captured": TOTAL, "refunded": TOTAL, "captures": 1, "refunds": 1, "intents": 1}
+
+
+class Oracle(StripeGateway):
+    """A gateway whose provider first answers with somebody else's payment: nobody knows what it did with ours."""
+
+    clear = False
+
+    def authorize(self, request: AuthorizeRequest) -> PaymentOutcome:
+        if not self.clear:
+            raise ProviderMismatch(field="order", ours=request.order_id, theirs="another")
+        return super().authorize(request)
+
+
+class Working(StripeGateway):
+    """A gateway whose provider still works on the payment when it is asked to release it."""
+
+    done = False
+
+    def void(self, request: MoveRequest) -> PaymentOutcome:
+        return super().void(request) if self.done else Pending(reference=request.reference)
+
+
+async def served_by(arena: Arena, gateway: StripeGateway) -> None:
+    await arena.stop_workers()
+    arena.providers = {STRIPE: gateway}
+    await arena.start_workers()
+
+
+def intent_of(arena: Arena, order: str) -> PaymentIntent:
+    intents = arena.stripe.client().v1.payment_intents.list().data
+    return next(each for each in intents if each.metadata is not None and each.metadata["order_id"] == order)
+
+
+async def news(arena: Arena, order: str) -> None:
+    await arena.temporal.get_workflow_handle(order_workflow_id(order)).signal(OrderWorkflow.payment_changed)
+
+
+async def books_hold(arena: Arena, order: str) -> None:
+    """The books are sound, and agree with the provider on the only order there is."""
+    truth = ProviderTruth.model_validate({"payments": {order: await arena.truth(order)}})
+    assert await check(arena.database, {STRIPE: truth}) == ()
+
+
+async def test_a_buyer_who_confirms_at_the_bank_when_the_order_expires_gets_the_money_back(arena: Arena) -> None:
+    arena.rule(payment_deadline=2)
+    arena.stripe.script(webhooks=DEAF)
+    product = await arena.product(on_hand=3)
+    order = (await arena.place(product, card="pm_card_authenticationRequired")).json()
+    intent = order["next_action"]["client_secret"].partition("_secret_")[0]
+
+    (await asyncio.to_thread(arena.stripe.challenge, intent, "succeed")).raise_for_status()
+
+    expired = await arena.until(order["id"], status="cancelled", payment_status="refunded")
+    assert expired["cancel_reason"] == "expired"
+    assert (await arena.truth(order["id"])).items() >= BACK.items()
+    assert (await arena.get(f"/v1/products/{product}"))["stock"] == 3
+    await books_hold(arena, order["id"])
+
+
+async def test_money_that_somebody_took_at_the_provider_goes_back_with_the_order(arena: Arena) -> None:
+    product = await arena.product(on_hand=3)
+    order = (await arena.place(product, capture="manual")).json()["id"]
+    arena.stripe.client().v1.payment_intents.capture(intent_of(arena, order).id)
+
+    cancelled = await arena.command(order, "cancel")
+
+    assert (cancelled.status_code, cancelled.json()["status"]) == (200, "cancelled")
+    await arena.until(order, payment_status="refunded")
+    assert (await arena.truth(order)).items() >= BACK.items()
+    assert (await arena.get(f"/v1/products/{product}"))["stock"] == 3
+    await books_hold(arena, order)
+
+
+async def test_an_order_whose_money_may_be_taken_is_not_given_up_until_it_is_known(arena: Arena) -> None:
+    arena.rule(payment_deadline=1)
+    oracle = Oracle("sk_test_arena", api_base=arena.stripe.url, timeout=(1.0, READ_TIMEOUT))
+    await served_by(arena, oracle)
+    order = (await arena.place(await arena.product())).json()
+    assert (order["status"], order["payment_status"]) == ("pending", "unknown")
+
+    refused = await arena.command(order, "cancel", key="cancel it")
+    await arena.temporal.get_workflow_handle(order_workflow_id(order["id"])).cancel()
+    await asyncio.sleep(1.5)
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "order_busy")
+    assert (await arena.order(order["id"]))["status"] == "pending"
+    oracle.clear = True
+    await news(arena, order["id"])
+    ended = await arena.until(order["id"], status="cancelled", payment_status="refunded")
+    assert ended["cancel_reason"] == "operator"
+    assert (await arena.truth(order["id"])).items() >= BACK.items()
+    await books_hold(arena, order["id"])
+
+
+async def debited(arena: Arena) -> tuple[str, str]:
+    """An order that is paid by a bank debit: the provider takes its time, and can't be stopped."""
+    method = arena.stripe.client().v1.payment_methods.create(
+        {
+            "type": "sepa_debit",
+            "sepa_debit": {"iban": "DE89370400440532013000"},
+            "billing_details": {"name": "A", "email": "a@example.com"},
+        }
+    )
+    product = await arena.product(on_hand=3, currency="EUR")
+    order = (await arena.place(product, card=method.id)).json()
+    assert (order["status"], order["payment_status"]) == ("pending", "processing"), order
+    return order["id"], product
+
+
+async def test_an_order_whose_debit_is_under_way_waits_beyond_its_deadline(arena: Arena) -> None:
+    arena.rule(payment_deadline=1)
+    arena.stripe.script(processing_ms=2500)
+    order, _ = await debited(arena)
+
+    busy = await arena.command(order, "cancel")
+
+    assert (busy.status_code, busy.json()["code"]) == (409, "order_busy")
+    await arena.until(order, status="confirmed", payment_status="completed")
+    await books_hold(arena, order)
+
+
+async def test_a_hold_that_can_not_be_released_yet_is_released_later(arena: Arena) -> None:
+    working = Working("sk_test_arena", api_base=arena.stripe.url, timeout=(1.0, READ_TIMEOUT))
+    await served_by(arena, working)
+    order = (await arena.place(await arena.product(), capture="manual")).json()["id"]
+    arena.answer_within(1)
+
+    accepted = await arena.command(order, "cancel")
+
+    assert (accepted.status_code, accepted.json()["status"]) == (202, "confirmed")
+    working.done = True
+    await news(arena, order)
+    await arena.until(order, status="cancelled", payment_status="cancelled")
+    assert (await arena.truth(order)).items() >= {"voided": TOTAL, "captured": 0}.items()
+    await books_hold(arena, order)
