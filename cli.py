@@ -12,7 +12,9 @@ import structlog
 import typer
 import uvicorn
 from fastapi import FastAPI
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
+from pydantic_settings import SettingsError
+from rich.console import Console
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
@@ -22,12 +24,16 @@ from api.app import create_app
 from api.commands import RETRIES
 from api.deps import Wiring
 from api.tokens import Tokens
+from db.books_audit import Audit, BooksUnreadable, audit
+from db.books_report import document, show
 from db.migrate import upgrade
 from db.seed import seed_demo
 from db.session import Database
+from domain.books import ProviderTruth
 from providers.stripe import NAME as STRIPE
 from providers.stripe.webhooks import StripeWebhooks
 from settings import Settings
+from workflows.schedules import ensure_sweep, sweep_now
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -87,6 +93,44 @@ def seed(demo: Annotated[bool, typer.Option(help="Demo accounts, products and pr
 
 
 @app.command()
+def verify(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+    stripe_truth: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Compare with the Stripe simulator at this address, on loopback and while nothing is under way; "
+            "without it only our own books are checked.",
+        ),
+    ] = None,
+) -> None:
+    """Check the books and change nothing; exits with 1 if anything is off, with 2 if they could not be read."""
+    try:
+        with Console(stderr=True).status("Checking the books"):
+            audited = asyncio.run(_audit(stripe_truth))
+    except BooksUnreadable as problem:
+        typer.echo(str(problem), err=True)
+        raise typer.Exit(2) from None
+    if as_json:
+        typer.echo(document(audited))
+    else:
+        show(audited, Console(highlight=False))
+    raise typer.Exit(0 if audited.right else 1)
+
+
+@app.command()
+def sweep() -> None:
+    """Have a sweep start at once instead of at the next minute; a running worker does it."""
+
+    async def start() -> None:
+        client = await workers.connect()
+        await ensure_sweep(client)
+        await sweep_now(client)
+
+    asyncio.run(start())
+
+
+@app.command()
 def worker(ready_file: Annotated[Path | None, typer.Option(help="Touched once the workers poll.")] = None) -> None:
     """Run the workers: workflows, their database steps, and the calls to providers."""
     settings = _logged(Settings())
@@ -139,6 +183,30 @@ async def _seed(settings: Settings, password: str) -> None:
         await seed_demo(database, password)
     finally:
         await database.close()
+
+
+async def _audit(stripe_url: str | None) -> Audit:
+    """Raises BooksUnreadable, also for settings or packages that are missing."""
+    try:
+        database_url = Settings().database_url.get_secret_value()
+    except ValidationError as wrong:
+        # Its own text shows the values.
+        names = ", ".join(str(each["loc"][0]) for each in wrong.errors())
+        raise BooksUnreadable("The settings", f"missing or wrong: {names}") from None
+    except SettingsError as wrong:
+        raise BooksUnreadable("The settings", str(wrong)) from None
+    truths = {} if stripe_url is None else {STRIPE: await _stripe_truth(stripe_url)}
+    return await audit(database_url, truths)
+
+
+async def _stripe_truth(url: str) -> ProviderTruth:
+    try:
+        from sandbox.books_truth import stripe_truth  # noqa: PLC0415 - as for `up`
+    except ModuleNotFoundError as missing:
+        package = str(missing.name).partition(".")[0]
+        why = f"the package {package} is not installed: install holdfast[sandbox]"
+        raise BooksUnreadable("The provider's truth", why) from None
+    return await stripe_truth(url)
 
 
 def _application(settings: Settings) -> FastAPI:
