@@ -1,15 +1,17 @@
-"""The sweep over orders: finds what nobody told a workflow, and tells it. It changes no order itself."""
+"""The sweep over orders: tells workflows what nobody told them, and people what is theirs. It changes no order."""
 
 from datetime import datetime, timedelta
 
 from temporalio import activity
 
-from db import payments, refunds, webhooks
+from db import incidents, payments, refunds, webhooks
 from db.session import Database
 from domain.ids import OrderId
+from domain.incidents import UNKNOWN_AGE, IncidentKind
 from domain.sweep import UNHEARD, Waker, due
 from domain.values import Value
 
+_LOST, _UNKNOWN = IncidentKind.ORDER_WITHOUT_WORKFLOW, IncidentKind.PAYMENT_UNKNOWN
 # How far back the very first sweep looks.
 _FIRST = timedelta(minutes=1)
 
@@ -22,13 +24,17 @@ class Sweep(Value):
 
 
 class Swept(Value):
-    """What a sweep did; `lost` are open orders whose payment waits while no workflow runs for them."""
+    """What a sweep did; `lost` are open orders whose payment waits while no workflow runs for them.
+
+    `reported` counts the incidents that were opened.
+    """
 
     at: datetime
     webhooks: int
     orders_woken: int
     refunds_woken: int
     lost: tuple[OrderId, ...]
+    reported: int
 
 
 class SweepActivities:
@@ -52,10 +58,15 @@ class SweepActivities:
             heard = {order for order, there in orders.items() if there} | woken
             for webhook in unheard:
                 await webhooks.hear(session, webhook, step.at, heard=webhook.order_id in heard)
+            lost = tuple(order for order, there in orders.items() if not there)
+            unknown = [each.order_id for each in waiting if each.unknown and step.at - each.since > UNKNOWN_AGE]
+            reported = [await incidents.report(session, _LOST, order, step.at) for order in lost]
+            reported += [await incidents.report(session, _UNKNOWN, order, step.at) for order in unknown]
         return Swept(
             at=step.at,
             webhooks=len(unheard),
             orders_woken=sum(orders.values()),
             refunds_woken=len(woken),
-            lost=tuple(order for order, there in orders.items() if not there),
+            lost=lost,
+            reported=sum(reported),
         )

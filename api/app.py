@@ -6,7 +6,7 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from api import problems
 from api.deps import Wiring
 from api.middleware import RequestFrame
-from api.routes import auth, health, orders, payments, products, webhooks
+from api.routes import auth, health, incidents, orders, payments, products, webhooks
 
 DESCRIPTION = """
 Durable order processing. Amounts are integers in minor units of ISO 4217 currencies. Calls that move money or stock
@@ -21,6 +21,6 @@ def create_app(wiring: Wiring, *, max_body_bytes: int = 1_000_000) -> FastAPI:
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=max_body_bytes)
     app.add_middleware(RequestFrame)
     problems.install(app)
-    for resource in (auth, products, orders, payments, webhooks, health):
+    for resource in (auth, products, orders, payments, webhooks, incidents, health):
         app.include_router(resource.router)
     return app

@@ -103,12 +103,15 @@ class Waiting(NamedTuple):
 
     order_id: str
     since: datetime
+    unknown: bool
 
 
 async def waiting(session: AsyncSession) -> list[Waiting]:
     """All payments that wait, the longest first."""
     rows = await session.execute(
-        select(Payment.order_id, Payment.updated).where(Payment.status.in_(_WAITING)).order_by(Payment.updated)
+        select(Payment.order_id, Payment.updated, Payment.status == PaymentStatus.UNKNOWN)
+        .where(Payment.status.in_(_WAITING))
+        .order_by(Payment.updated)
     )
     return [Waiting(*row) for row in rows]
 

@@ -10,7 +10,7 @@ HoldfastError
 ├── BodyTooLarge 413
 ├── Conflict 409               IdempotencyKeyReused  OrderBusy  OrderClosed  OutOfStock
 │                              PriceChanged  OrderNotCancellable  OrderNotShippable  OrderNotDeliverable
-│                              PaymentNotOpen  CaptureFailed  StockBelowHeld  EmailTaken
+│                              PaymentNotOpen  CaptureFailed  StockBelowHeld  EmailTaken  IncidentClosed
 ├── Unprocessable 422          BodyInvalid  MixedCurrencies  ProductUnavailable  ShippingUnavailable
 │                              CurrencyUnsupported  TotalTooLarge  FulfilmentRequired
 ├── RateLimited 429
@@ -133,6 +133,11 @@ class OrderBusy(Conflict):
     code = "order_busy"
     sentence = "The order is in the middle of another step ({step}); try again shortly."
     retryable = True
+
+
+class IncidentClosed(Conflict):
+    code = "incident_closed"
+    sentence = "The incident {id} is closed already."
 
 
 class OrderClosed(Conflict):

@@ -12,6 +12,7 @@ def _typeid(prefix: str) -> StringConstraints:
 AccountId = Annotated[str, _typeid("acc")]
 EventId = Annotated[str, _typeid("evt")]
 FulfilmentId = Annotated[str, _typeid("ful")]
+IncidentId = Annotated[str, _typeid("inc")]
 LineId = Annotated[str, _typeid("lin")]
 OrderId = Annotated[str, _typeid("ord")]
 PaymentId = Annotated[str, _typeid("pay")]

@@ -4,6 +4,7 @@ from db.tables.accounts import Account
 from db.tables.catalogue import Hold, HoldState, Product, ShippingRate, Stock, StockMovement, TaxRateRow
 from db.tables.declarative import Table
 from db.tables.events import EventRow
+from db.tables.incidents import Incident
 from db.tables.ledger import LedgerAccount, LedgerEntry, LedgerPosting
 from db.tables.orders import Fulfilment, Order, OrderContact, OrderLine
 from db.tables.payments import Payment, PaymentAttempt, PaymentOperation, Refund
@@ -17,6 +18,7 @@ __all__ = [
     "Hold",
     "HoldState",
     "InboundWebhook",
+    "Incident",
     "LedgerAccount",
     "LedgerEntry",
     "LedgerPosting",

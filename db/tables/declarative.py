@@ -21,6 +21,7 @@ NAMING = {
 AccountKey = Annotated[str, mapped_column(TypeIdColumn("acc"))]
 EventKey = Annotated[str, mapped_column(TypeIdColumn("evt"))]
 FulfilmentKey = Annotated[str, mapped_column(TypeIdColumn("ful"))]
+IncidentKey = Annotated[str, mapped_column(TypeIdColumn("inc"))]
 LineKey = Annotated[str, mapped_column(TypeIdColumn("lin"))]
 OrderKey = Annotated[str, mapped_column(TypeIdColumn("ord"))]
 PaymentKey = Annotated[str, mapped_column(TypeIdColumn("pay"))]

@@ -136,7 +136,7 @@ async def test_an_order_whose_workflow_was_terminated_is_reported_and_not_touche
 
     swept = await sweep(arena)
 
-    assert swept.lost == (order,)
+    assert (swept.lost, swept.reported) == ((order,), 1)
     assert (await arena.order(order))["status"] == "pending"
 
 

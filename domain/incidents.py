@@ -1,0 +1,31 @@
+"""Incidents: what the system found and can't mend by itself; a person looks, acts, and closes it with a word (O7)."""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import AwareDatetime
+
+from domain.ids import AccountId, IncidentId
+from domain.values import Value
+
+# A payment of which nobody knows for so long is a person's matter: the provider was asked several times meanwhile.
+UNKNOWN_AGE = timedelta(minutes=10)
+
+
+class IncidentKind(StrEnum):
+    ORDER_WITHOUT_WORKFLOW = "order_without_workflow"
+    PAYMENT_UNKNOWN = "payment_unknown"
+
+
+class IncidentView(Value):
+    """`subject` is the id of what it is about; there is at most one open incident of a kind about it."""
+
+    id: IncidentId
+    object: Literal["incident"] = "incident"
+    kind: IncidentKind
+    subject: str
+    opened: AwareDatetime
+    closed: AwareDatetime | None
+    closed_by: AccountId | None
+    note: str | None
