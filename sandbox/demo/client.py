@@ -44,7 +44,9 @@ class Shop:
         listed = await self._call("GET", "/v1/products?limit=100", self._buyer)
         return {each["name"]: each["id"] for each in listed["data"]}
 
-    async def place(self, product_id: str, quantity: int = 1, *, capture: str = "automatic") -> str:
+    async def place(
+        self, product_id: str, quantity: int = 1, *, capture: str = "automatic", card: str = "pm_card_visa"
+    ) -> str:
         """The order's id, when its first payment attempt has ended or the API's patience has. Raises Refused."""
         placed = await self._call(
             "POST",
@@ -53,7 +55,7 @@ class Shop:
             {
                 "items": [{"product_id": product_id, "quantity": quantity}],
                 "shipping_address": _ADDRESS,
-                "payment": {"method": "card", "payment_method_id": "pm_card_visa", "capture": capture},
+                "payment": {"method": "card", "payment_method_id": card, "capture": capture},
             },
         )
         return str(placed["id"])
@@ -67,6 +69,11 @@ class Shop:
         """The order, or None while it is accepted but not recorded yet."""
         found = await self._call("GET", f"/v1/orders/{order_id}", self._buyer)
         return OrderView.model_validate(found) if "number" in found else None
+
+    async def pay(self, order_id: str, card: str) -> None:
+        """Another card after a decline. Raises Refused."""
+        payment = {"method": "card", "payment_method_id": card}
+        await self._call("POST", f"/v1/orders/{order_id}/pay", self._buyer, {"payment": payment})
 
     async def ship(self, order_id: str) -> None:
         tracking = {"carrier": "DHL", "tracking_number": "JD014600003828"}

@@ -11,6 +11,7 @@ import httpx2
 from sandbox.banner import Banner
 from sandbox.demo.client import Refused, open_shop
 from sandbox.demo.mishaps import READ_TIMEOUT_SECONDS, answer_lost, worker_killed
+from sandbox.demo.payments import PAYMENT_DEADLINE_SECONDS, another_card, asked_by_the_bank, never_paid
 from sandbox.demo.provider import Provider
 from sandbox.demo.sales import cancelled_with_refund, captured_at_shipping, oversell_refused, paid_automatically
 from sandbox.demo.show import Show, open_console
@@ -26,6 +27,9 @@ SCENARIOS = (
     Scenario("The worker is killed mid-payment", worker_killed),
     Scenario("Cancelled after payment", cancelled_with_refund),
     Scenario("Two orders, one piece", oversell_refused),
+    Scenario("Declined, then another card", another_card),
+    Scenario("3-D Secure at the buyer's bank", asked_by_the_bank),
+    Scenario("Never paid", never_paid),
 )
 
 INTERRUPTED = 130
@@ -41,7 +45,10 @@ async def demo(*, keep: bool = False) -> int:
     options = StackOptions(
         ephemeral=True,
         free_ports=True,
-        environment={"HOLDFAST_STRIPE_READ_TIMEOUT": str(READ_TIMEOUT_SECONDS)},
+        environment={
+            "HOLDFAST_STRIPE_READ_TIMEOUT": str(READ_TIMEOUT_SECONDS),
+            "HOLDFAST_PAYMENT_DEADLINE_SECONDS": str(PAYMENT_DEADLINE_SECONDS),
+        },
     )
     status = INTERRUPTED
     banner.starting("a temporary directory")

@@ -25,6 +25,11 @@ class Provider:
         finally:
             await self._adopt([])
 
+    async def answer_bank(self, client_secret: str) -> None:
+        """The buyer passes the bank's challenge of the payment that has this secret."""
+        intent = client_secret.partition("_secret_")[0]
+        (await self._http.post(f"/_sandbox/3ds/{intent}", params={"outcome": "succeed"})).raise_for_status()
+
     async def truth(self) -> ProviderTruth:
         return ProviderTruth.model_validate(await self._get("state"))
 
