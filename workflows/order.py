@@ -1,6 +1,7 @@
 """OrderWorkflow: one order, from placement to its end."""
 
 import asyncio
+from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import FailureError
@@ -14,6 +15,10 @@ with workflow.unsafe.imports_passed_through():
     from workflows.payment import PaymentStage
     from workflows.progress import Progress
     from workflows.uncancelled import finish_despite_cancel
+
+
+# How long an order that could not be unwound waits before the next try, unless the provider has news.
+_UNWIND_AGAIN = timedelta(hours=1)
 
 
 @workflow.defn(name="OrderWorkflow")
@@ -51,10 +56,18 @@ class OrderWorkflow:
             await self.cancellation.unwind(CancelReason.EXPIRED)
 
     async def _fail(self, failure: FailureError) -> None:
-        """A step that can't succeed for a technical reason: nothing is kept, everything is given back."""
+        """A step that can't succeed for a technical reason: nothing is kept, everything is given back.
+
+        An order that can't be unwound either stays open and is tried again: its money must not be forgotten.
+        """
         workflow.logger.error("order can't go on", exc_info=failure)
         self.progress.ask_for_attention("A step can't succeed; giving everything back.")
-        await self.cancellation.unwind(CancelReason.OPERATOR, end=OrderStatus.FAILED)
+        while not self.progress.closed:
+            try:
+                await self.cancellation.unwind(CancelReason.OPERATOR, end=OrderStatus.FAILED)
+            except FailureError as undone:
+                workflow.logger.error("order can't be unwound", exc_info=undone)
+                await self.progress.news(_UNWIND_AGAIN, "Try to give everything back again")
 
     @workflow.update
     async def placed(self) -> OrderState:

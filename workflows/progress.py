@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
@@ -65,6 +66,14 @@ class Progress:
     def tell(self, story: str) -> None:
         """Show people in the Web UI, in words, what the order is doing; Markdown, no personal data."""
         workflow.set_current_details(f"**{self.state.status}**, payment {self.state.payment_status}. {story}")
+
+    async def news(self, within: timedelta, why: str) -> None:
+        """Wait until the provider tells of a change, the order is closed, or time is up; `why` names the timer."""
+        try:
+            await workflow.wait_condition(lambda: self.changed or self.closed, timeout=within, timeout_summary=why)
+        except TimeoutError:
+            workflow.logger.info("no news of the payment")
+        self.changed = False
 
     def publish(self) -> None:
         """Make the order findable by what it is now: one upsert at confirmation and one at the end."""

@@ -32,7 +32,7 @@ async def give_back(progress: Progress, cancellation: Cancellation) -> None:
             return
         if isinstance(outcome, Pending):
             progress.tell("The provider is still working on the payment; it is released or refunded after that.")
-            await _news(progress)
+            await progress.news(_AGAIN, "Ask the provider again")
         reversal = await _choose(cancellation)
     if reversal.refund is not None:
         progress.tell("Handing the money back to a refund workflow.")
@@ -49,16 +49,6 @@ async def _void(request: MoveRequest, correlation_id: str) -> PaymentOutcome:
     step = RecordVoid(request=request, outcome=outcome, correlation_id=correlation_id, at=workflow.now())
     await in_database(CancellationActivities.record_void, step, f"Void: {outcome.kind}")
     return outcome
-
-
-async def _news(progress: Progress) -> None:
-    try:
-        await workflow.wait_condition(
-            lambda: progress.changed, timeout=_AGAIN, timeout_summary="Ask the provider again"
-        )
-    except TimeoutError:
-        workflow.logger.info("no news of the payment; asking the provider again")
-    progress.changed = False
 
 
 async def _start_refund(refund: ApprovedRefund) -> None:

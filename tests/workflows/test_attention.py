@@ -1,6 +1,7 @@
 """What a person has to look at: money moved behind our back, steps that can't succeed. Nothing is lost by it."""
 
 from stripe import PaymentIntent
+from temporalio.client import WorkflowExecutionStatus
 
 from domain.errors import ProviderMismatch
 from domain.gateway import MoveRequest, PaymentOutcome
@@ -24,6 +25,17 @@ class Estranged(StripeGateway):
 def intent_of(arena: Arena, order: str) -> PaymentIntent:
     intents = arena.stripe.client().v1.payment_intents.list().data
     return next(each for each in intents if each.metadata is not None and each.metadata["order_id"] == order)
+
+
+class Stubborn(StripeGateway):
+    """A gateway whose provider shows somebody else's payment when it is asked to release ours, until it is mended."""
+
+    mended = False
+
+    def void(self, request: MoveRequest) -> PaymentOutcome:
+        if not self.mended:
+            raise ProviderMismatch(field="order", ours=request.order_id, theirs="another")
+        return super().void(request)
 
 
 async def needs_attention(arena: Arena, order: str) -> bool:
@@ -62,3 +74,23 @@ async def test_a_step_that_can_not_succeed_gives_everything_back(arena: Arena) -
     assert (await arena.get(f"/v1/products/{product}"))["stock"] == 3
     await eventually(lambda: needs_attention(arena, order))
     assert (await arena.truth(order))["authorized"] == 0
+
+
+async def test_an_order_that_can_not_be_unwound_stays_open_until_it_can(arena: Arena) -> None:
+    arena.rule(payment_deadline=1)
+    stubborn = Stubborn("sk_test_arena", api_base=arena.stripe.url, timeout=(1.0, READ_TIMEOUT))
+    await arena.stop_workers()
+    arena.providers = {STRIPE: stubborn}
+    await arena.start_workers()
+    product = await arena.product(on_hand=3)
+    order = (await arena.place(product, card="pm_card_authenticationRequired")).json()["id"]
+    handle = arena.temporal.get_workflow_handle(order_workflow_id(order))
+
+    await eventually(lambda: needs_attention(arena, order))
+    assert (await arena.order(order))["status"] == "pending"
+    assert (await handle.describe()).status is WorkflowExecutionStatus.RUNNING
+    stubborn.mended = True
+    await handle.signal(OrderWorkflow.payment_changed)
+
+    await arena.until(order, status="failed", payment_status="cancelled")
+    assert (await arena.get(f"/v1/products/{product}"))["stock"] == 3
