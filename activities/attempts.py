@@ -75,9 +75,12 @@ class AttemptActivities:
             attempts, operations = await payments.tried(session, payment.id)
             attempt = attempts[step.number]
             operation = next(each for each in operations if each.key == step.request.key)
+            before = attempt.status
             state, attempt.status = _states(step.outcome)
             reference, reason = step.outcome.reference, _reason(step.outcome)
-            if payments.close(operation, state, reference=reference, reason=reason, at=step.at):
+            closed = payments.close(operation, state, reference=reference, reason=reason, at=step.at)
+            # A buyer's turn and the provider's are one state of the operation, and two of the attempt.
+            if closed or attempt.status is not before:
                 await _apply(session, step, order, payment, attempt)
                 payments.derive(payment, attempt, operations, step.at)
             # An attempt's first outcome answers the command and stays; a later one only moves the order on.

@@ -18,7 +18,7 @@ from domain.gateway import Captured, MoveRequest, PaymentOutcome, Pending, Voide
 from domain.ids import OrderId, RequestId
 from domain.ledger import capture_entry
 from domain.orders import CancelReason, OrderState, OrderStatus
-from domain.payments import OperationKind, OperationState, Sums
+from domain.payments import OPEN_STATES, OperationKind, OperationState, Sums
 from domain.refunds import ApprovedRefund, RefundReason, RefundStatus
 from domain.values import Value
 
@@ -107,7 +107,7 @@ class CancellationActivities:
 async def _apply(session: AsyncSession, step: RecordVoid, payment: Payment) -> None:
     match step.outcome:
         case Voided():
-            await payments.end_attempt(session, payment, step.at)
+            await payments.end_attempt(session, payment, step.at, OPEN_STATES)
             _log(session, EventType.PAYMENT_VOIDED, payment, step.request.amount, step.correlation_id, step.at)
         case Captured():
             captured = await payments.captured_meanwhile(session, payment, step.outcome, step.at)

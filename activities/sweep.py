@@ -34,7 +34,7 @@ class Swept(Value):
     orders_woken: int
     refunds_woken: int
     lost: tuple[OrderId, ...]
-    reported: int
+    reported: int = 0
 
 
 class SweepActivities:

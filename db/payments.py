@@ -1,6 +1,6 @@
 """The one writer of payments: operations are written before the provider is asked and closed by its outcome."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -224,13 +224,15 @@ async def captured_meanwhile(
 ) -> PaymentOperation:
     """Write down money that was taken while we wanted it released: the operation under which it stands in our books.
 
-    It is the attempt itself when that was to take the money at once (the buyer confirmed late), or a capture that
-    somebody made at the provider.
+    It is the attempt's own when that was to take the money at once (the buyer confirmed late, or once more after it had
+    failed), or else a capture that somebody made at the provider.
     """
     attempts, asked = await tried(session, payment.id)
     number = max(attempts)
     ours = next(each for each in asked if each.attempt == number and each.kind in ATTEMPT_KINDS)
     attempts[number].status = AttemptStatus.SUCCEEDED
+    if ours.state is OperationState.FAILED:
+        ours = await intend_next(session, payment, ours.kind, payment.amount, at)
     close(ours, OperationState.SUCCEEDED, reference=taken.reference, reason=None, at=at)
     if ours.kind is OperationKind.AUTHORIZE:
         ours = await intend_next(session, payment, OperationKind.CAPTURE, taken.amount, at)
@@ -242,16 +244,16 @@ async def close_unpaid(session: AsyncSession, payment: Payment, at: datetime) ->
     """End a payment that never got money: its last attempt is cancelled with its order."""
     total = await totals(session, payment.id)
     if not total.captured and not total.authorized:
-        await end_attempt(session, payment, at)
+        await end_attempt(session, payment, at, {OperationState.PENDING})
         await restate(session, payment, at)
 
 
-async def end_attempt(session: AsyncSession, payment: Payment, at: datetime) -> None:
-    """Cancel the last attempt; what it still waited for can't come any more."""
+async def end_attempt(session: AsyncSession, payment: Payment, at: datetime, over: Collection[OperationState]) -> None:
+    """Cancel the last attempt; what it asked for and is in a state of `over` can't come any more."""
     attempt = await last_attempt(session, payment.id)
     attempt.status = AttemptStatus.CANCELLED
     for operation in await operations(session, payment.id):
-        if operation.attempt == attempt.number and operation.state is OperationState.PENDING:
+        if operation.attempt == attempt.number and operation.kind in ATTEMPT_KINDS and operation.state in over:
             close(operation, OperationState.FAILED, reference=None, reason="cancelled", at=at)
 
 

@@ -17,6 +17,7 @@ _MOST = 1000
 
 async def store(session: AsyncSession, event: InboundEvent, payload: dict[str, Any], at: datetime) -> WebhookState:
     """Keep the webhook once; returns what is left to do with it (`received` means: signal the workflow)."""
+    first, done = await _first_state(session, event)
     await session.execute(
         insert(InboundWebhook)
         .values(
@@ -25,8 +26,9 @@ async def store(session: AsyncSession, event: InboundEvent, payload: dict[str, A
             type=event.type,
             order_id=event.order_id,
             payload=payload,
-            state=await _first_state(session, event),
+            state=first,
             received=at,
+            settled=at if done else None,
         )
         .on_conflict_do_nothing()
     )
@@ -68,7 +70,7 @@ async def unheard(session: AsyncSession, before: datetime) -> list[Unheard]:
             InboundWebhook.state != WebhookState.IGNORED,
             InboundWebhook.received < before,
         )
-        .order_by(InboundWebhook.received)
+        .order_by((InboundWebhook.state == WebhookState.RECEIVED).desc(), InboundWebhook.received)
         .limit(_MOST)
     )
     return [Unheard(provider, event, order) for provider, event, order in rows if order is not None]
@@ -84,12 +86,15 @@ async def hear(session: AsyncSession, webhook: Unheard, at: datetime, *, heard: 
         row.state = WebhookState.IGNORED
 
 
-async def _first_state(session: AsyncSession, event: InboundEvent) -> WebhookState:
+async def _first_state(session: AsyncSession, event: InboundEvent) -> tuple[WebhookState, bool]:
+    """What is to be done with a webhook, and whether that is all there ever will be."""
     if event.order_id is None:
-        return WebhookState.IGNORED
-    if await _in_flight(session, event) or await _known(session, event):
-        return WebhookState.SUPERSEDED
-    return WebhookState.RECEIVED
+        return WebhookState.IGNORED, True
+    if await _known(session, event):
+        return WebhookState.SUPERSEDED, True
+    if await _in_flight(session, event):
+        return WebhookState.SUPERSEDED, False
+    return WebhookState.RECEIVED, False
 
 
 async def _in_flight(session: AsyncSession, event: InboundEvent) -> bool:

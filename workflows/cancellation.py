@@ -33,7 +33,13 @@ class CancellationStage:
     async def unwind(
         self, reason: CancelReason, *, command: Command | None = None, end: OrderStatus = OrderStatus.CANCELLED
     ) -> None:
-        """Run every undo, newest first; the last one closes the order."""
+        """Run every undo, newest first; the last one closes the order. One at a time: the second finds it closed."""
+        progress = self.progress
+        # Several may wake at once: whoever goes on takes the step before anything else runs.
+        while progress.busy is not None and not progress.closed:
+            await workflow.wait_condition(lambda: progress.busy is None or progress.closed)
+        if progress.closed:
+            return
         cancellation = Cancellation(
             order_id=self.progress.order_id,
             reason=reason,

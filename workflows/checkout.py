@@ -31,6 +31,7 @@ class CheckoutStage:
             self.refusal = as_error(failure)
             if self.refusal is None:
                 raise
+            self.progress.busy = None
             self.progress.tell(f"Refused: {self.refusal}")
             return None
         self.progress.undo.append(self._close)

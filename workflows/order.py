@@ -61,6 +61,8 @@ class OrderWorkflow:
         An order that can't be unwound either stays open and is tried again: its money must not be forgotten.
         """
         workflow.logger.error("order can't go on", exc_info=failure)
+        # It was the order's own step that failed: nobody else is at it.
+        self.progress.busy = None
         self.progress.ask_for_attention("A step can't succeed; giving everything back.")
         while not self.progress.closed:
             try:

@@ -11,7 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.failures import as_error, as_failure
     from activities.orders import PlacedOrder
     from activities.payments import PaymentActivities
-    from domain.errors import PaymentNotOpen
+    from domain.errors import PaymentNotOpen, RequestRefusedByProvider
     from domain.gateway import Authorized, AuthorizeRequest, Captured, Declined, MoveRequest, PaymentOutcome, Unknown
     from domain.orders import Command, OrderState
     from domain.values import Value
@@ -77,6 +77,14 @@ class PaymentStage:
             return await at_provider(PaymentActivities.authorize, request, request.provider, summary)
         except FailureError as failure:
             error = as_error(failure)
+            if isinstance(error, RequestRefusedByProvider):
+                # A request that the provider calls wrong had no effect; another method may do better.
+                return Declined(
+                    reference=request.reference,
+                    code=error.code,
+                    soft=False,
+                    message="The provider can't take this payment; choose another method.",
+                )
             return Unknown(reference=request.reference, reason="no_answer" if error is None else error.code)
 
     async def _record(self, attempt: Attempt, outcome: PaymentOutcome) -> PaymentOutcome:

@@ -18,7 +18,12 @@ class NoAnswer(ProviderUnreachable):
 
 
 class UnexpectedState(RequestRefusedByProvider):
-    """The payment is not in a state for this call: perhaps because the call was made before."""
+    """The payment is not in a state for this call: perhaps because the call was made before.
+
+    The provider repeats this answer under the key, whatever becomes of the payment.
+    """
+
+    over = True
 
 
 class NoSuchMethod(RequestRefusedByProvider):
@@ -38,6 +43,9 @@ def translated() -> Iterator[None]:
         raise ProviderUnreachable(reason="rate limited", retry_after=wait) from error
     except stripe.CardError:
         raise
+    except stripe.IdempotencyError as error:
+        # The key was used with other parameters: what it did then is looked for, not guessed.
+        raise NoAnswer(reason=type(error).__name__) from error
     except stripe.StripeError as error:
         if error.http_status == 409:  # noqa: PLR2004 - the same key is still executing
             raise ProviderUnreachable(reason="in progress", retry_after=1) from error

@@ -19,7 +19,6 @@ from domain.gateway import (
     Voided,
 )
 from domain.payments import CaptureMode
-from domain.values import Value
 from providers.stripe.amounts import to_stripe
 from providers.stripe.answers import declined_try, metadata, outcome, refund_outcome
 from providers.stripe.failures import NoAnswer, NoSuchMethod, UnexpectedState, translated
@@ -60,7 +59,7 @@ class StripeGateway:
                 soft=False,
                 message="This payment method can't be used; choose another one.",
             )
-        except NoAnswer as lost:
+        except (NoAnswer, UnexpectedState) as lost:
             found = self._find(request, over=lost.over)
             if found is None:
                 raise
@@ -74,7 +73,7 @@ class StripeGateway:
                     request.reference, {"amount_to_capture": amount}, {"idempotency_key": request.key}
                 )
         except (NoAnswer, UnexpectedState) as refused:
-            return self._reread(request, refused, Captured, Voided)
+            return self._reread(request, refused)
         return outcome(intent, request)
 
     def void(self, request: MoveRequest) -> PaymentOutcome:
@@ -84,7 +83,13 @@ class StripeGateway:
                     request.reference, {"cancellation_reason": "abandoned"}, {"idempotency_key": request.key}
                 )
         except (NoAnswer, UnexpectedState) as refused:
-            return self._reread(request, refused, Captured, Voided, Pending)
+            now = self.read(request)
+            if isinstance(now, Captured | Voided | Pending):
+                return now
+            if refused.over:
+                # The key is spent on a refusal that no longer holds: the next to ask comes with another.
+                return Pending(reference=request.reference)
+            raise
         return outcome(intent, request)
 
     def read(self, request: MoveRequest) -> PaymentOutcome:
@@ -168,10 +173,10 @@ class StripeGateway:
             ours = (each for each in listed.auto_paging_iter() if metadata(each).get("refund_id") == request.refund_id)
             return next(ours, None)
 
-    def _reread(self, request: MoveRequest, refused: HoldfastError, *ends: type[Value]) -> PaymentOutcome:
+    def _reread(self, request: MoveRequest, refused: HoldfastError) -> PaymentOutcome:
         """What became of a move that was not answered, or that came too late because it was made before."""
         now = self.read(request)
-        if isinstance(now, ends):
+        if isinstance(now, Captured | Voided):
             return now
         raise refused
 

@@ -141,7 +141,7 @@ def test_twenty_callers_with_one_key_make_one_payment(bench: Bench) -> None:
 def test_the_same_key_for_another_amount_is_refused(bench: Bench) -> None:
     bench.held()
 
-    with pytest.raises(RequestRefusedByProvider):
+    with pytest.raises(ProviderMismatch):
         bench.held(amount=AMOUNT + 1)
 
     assert bench.truth() == HELD

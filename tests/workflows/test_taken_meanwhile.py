@@ -152,3 +152,32 @@ async def test_a_hold_that_can_not_be_released_yet_is_released_later(arena: Aren
     await arena.until(order, status="cancelled", payment_status="cancelled")
     assert (await arena.truth(order)).items() >= {"voided": TOTAL, "captured": 0}.items()
     await books_hold(arena, order)
+
+
+async def test_a_buyer_who_pays_at_the_bank_after_a_failed_try_gets_the_money_back_with_the_order(arena: Arena) -> None:
+    product = await arena.product(on_hand=3)
+    order = (await arena.place(product, card="pm_card_authenticationRequired")).json()
+    intent = order["next_action"]["client_secret"].partition("_secret_")[0]
+    (await asyncio.to_thread(arena.stripe.challenge, intent, "fail")).raise_for_status()
+    await arena.until(order["id"], payment_status="failed")
+    # The page with the client secret is still open.
+    arena.stripe.client().v1.payment_intents.confirm(intent, {"payment_method": "pm_card_visa"})
+
+    await arena.command(order, "cancel")
+
+    await arena.until(order["id"], status="cancelled", payment_status="refunded")
+    assert (await arena.truth(order["id"])).items() >= BACK.items()
+    assert (await arena.get(f"/v1/products/{product}"))["stock"] == 3
+    await books_hold(arena, order["id"])
+
+
+async def test_an_amount_that_the_provider_does_not_take_leaves_the_order_to_its_buyer(arena: Arena) -> None:
+    product = await arena.product(price=200_000_000, on_hand=3)
+
+    order = (await arena.place(product)).json()
+
+    assert (order["status"], order["payment_status"]) == ("pending", "failed")
+    assert order["next_action"]["type"] == "choose_method"
+    cancelled = await arena.command(order, "cancel")
+    assert (cancelled.status_code, cancelled.json()["status"]) == (200, "cancelled")
+    assert (await arena.get(f"/v1/products/{product}"))["stock"] == 3

@@ -9,6 +9,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.execute("UPDATE inbound_webhooks SET settled = received WHERE state = 'superseded' AND settled IS NULL")
     op.drop_index("ix_inbound_webhooks_received", "inbound_webhooks")
     op.create_index(
         "ix_inbound_webhooks_unheard",
