@@ -1,11 +1,13 @@
 """The sweep over orders: tells workflows what nobody told them, and people what is theirs. It changes no order."""
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from temporalio import activity
 
 from db import incidents, payments, refunds, webhooks
 from db.session import Database
+from domain.errors import WorkflowsUnavailable
 from domain.ids import OrderId
 from domain.incidents import UNKNOWN_AGE, IncidentKind
 from domain.sweep import UNHEARD, Waker, due
@@ -26,7 +28,7 @@ class Sweep(Value):
 class Swept(Value):
     """What a sweep did; `lost` are open orders whose payment waits while no workflow runs for them.
 
-    `reported` counts the incidents that were opened.
+    `reported` counts the incidents that were opened; `at` is from when the next sweep looks on.
     """
 
     at: datetime
@@ -52,21 +54,36 @@ class SweepActivities:
             waiting = await payments.waiting(session)
             open_refunds = await refunds.open_of(session, told)
         to_wake = [each.order_id for each in waiting if each.order_id in told or due(each.since, swept, step.at)]
-        orders = {order: await self._waker.order(order) for order in to_wake}
-        woken = {each.order_id for each in open_refunds if await self._waker.refund(each.refund_id)}
+        orders = {order: await _woken(self._waker.order, order) for order in to_wake}
+        refunds_woken = {each: await _woken(self._waker.refund, each.refund_id) for each in open_refunds}
+        answers = [*orders.items(), *((each.order_id, there) for each, there in refunds_woken.items())]
+        heard = {order for order, there in answers if there}
+        untold = {order for order, there in answers if there is None}
         async with self._database.transaction() as session:
-            heard = {order for order, there in orders.items() if there} | woken
             for webhook in unheard:
-                await webhooks.hear(session, webhook, step.at, heard=webhook.order_id in heard)
-            lost = tuple(order for order, there in orders.items() if not there)
+                if webhook.order_id not in untold:
+                    await webhooks.hear(session, webhook, step.at, heard=webhook.order_id in heard)
+            # An order may have ended since it was read: that it has no workflow is in order then.
+            still = {each.order_id for each in await payments.waiting(session)}
+            lost = tuple(order for order, there in orders.items() if there is False and order in still)
             unknown = [each.order_id for each in waiting if each.unknown and step.at - each.since > UNKNOWN_AGE]
             reported = [await incidents.report(session, _LOST, order, step.at) for order in lost]
             reported += [await incidents.report(session, _UNKNOWN, order, step.at) for order in unknown]
         return Swept(
-            at=step.at,
+            # What could not be told is due again in the next sweep.
+            at=swept if untold else step.at,
             webhooks=len(unheard),
-            orders_woken=sum(orders.values()),
-            refunds_woken=len(woken),
+            orders_woken=sum(there is True for there in orders.values()),
+            refunds_woken=sum(there is True for there in refunds_woken.values()),
             lost=lost,
             reported=sum(reported),
         )
+
+
+async def _woken(wake: Callable[[str], Awaitable[bool]], subject: str) -> bool | None:
+    """Whether a workflow was there to be woken; None when Temporal did not take the signal."""
+    try:
+        return await wake(subject)
+    except WorkflowsUnavailable:
+        activity.logger.warning("could not be woken: %s", subject)
+        return None

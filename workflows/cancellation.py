@@ -41,23 +41,23 @@ class CancellationStage:
         if progress.closed:
             return
         cancellation = Cancellation(
-            order_id=self.progress.order_id,
+            order_id=progress.order_id,
             reason=reason,
             restock=command is None or command.restock,
             request_id=None if command is None else command.request_id,
-            correlation_id=self.progress.correlation(command),
+            correlation_id=progress.correlation(command),
             at=workflow.now(),
             end=end,
         )
-        with self.progress.step("cancellation"):
+        with progress.step("cancellation"):
             try:
-                while self.progress.undo:
-                    await self.progress.undo[-1](cancellation)
-                    self.progress.undo.pop()
+                while progress.undo:
+                    await progress.undo[-1](cancellation)
+                    progress.undo.pop()
             except FailureError:
-                self.progress.ask_for_attention("Something could not be undone; a person has to look.")
+                progress.ask_for_attention("Something could not be undone; a person has to look.")
                 raise
-        self.progress.tell(f"Ended: {reason}.")
+        progress.tell(f"Ended: {reason}.")
 
     async def from_outside(self) -> None:
         """A cancellation from Temporal's UI or CLI: the same cancel, or a note why not."""

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import select, update
 from temporalio.client import ScheduleOverlapPolicy
 
-from activities.sweep import Swept
+from activities.sweep import Sweep, SweepActivities, Swept
 from db import webhooks
 from db.tables import InboundWebhook, Payment, Refund, WebhookState
+from domain.errors import WorkflowsUnavailable
 from domain.gateway import InboundEvent
 from domain.refunds import RefundStatus
 from tests.support.arena import Arena, eventually
@@ -17,6 +18,7 @@ from workflows import names
 from workflows.policies import TASK_TIMEOUT
 from workflows.schedules import ensure_sweep, sweep_now
 from workflows.sweep import SweepWorkflow
+from workflows.waking import TemporalWaker
 
 TOTAL = 2644
 DEAF = {"drop": 1.0}
@@ -130,6 +132,30 @@ async def test_a_refund_whose_webhook_was_stored_and_never_told_is_told(arena: A
 
     assert (swept.webhooks, swept.orders_woken, swept.refunds_woken) == (1, 0, 1)
     assert await states(arena, order) == {(WebhookState.SIGNALLED, True)}
+
+
+class Mute(TemporalWaker):
+    """A waker whose Temporal takes no signal."""
+
+    async def order(self, order_id: str) -> bool:
+        raise WorkflowsUnavailable(order=order_id)
+
+
+async def test_what_could_not_be_told_is_told_by_the_next_sweep(arena: Arena) -> None:
+    arena.stripe.script(webhooks=DEAF)
+    order, intent = await challenged(arena)
+    await decide(arena, intent)
+    await stored_and_forgotten(arena, order)
+    at = datetime.now(UTC)
+    step = Sweep(at=at, swept=at - timedelta(minutes=5))
+
+    mute = await SweepActivities(arena.database, Mute(arena.temporal)).orders(step)
+
+    assert (mute.at, mute.orders_woken, mute.lost) == (step.swept, 0, ())
+    assert await states(arena, order) == {(WebhookState.RECEIVED, False)}
+    told = await SweepActivities(arena.database, TemporalWaker(arena.temporal)).orders(step)
+    assert (told.at, told.orders_woken) == (at, 1)
+    await arena.until(order, status="confirmed")
 
 
 async def test_an_order_whose_workflow_was_terminated_is_reported_and_not_touched(arena: Arena) -> None:
