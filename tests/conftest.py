@@ -13,6 +13,7 @@ import structlog
 
 from db.migrate import upgrade
 from db.session import Database
+from sandbox.errors import ChildDied
 from sandbox.ports import free_port, free_ports
 from sandbox.postgres import Postgres
 from sandbox.temporal import TemporalServer
@@ -72,20 +73,32 @@ async def database(postgres: Postgres, database_name: str) -> AsyncIterator[Data
     await opened.close()
 
 
+async def _temporal(scratch: Path) -> TemporalServer:
+    """A started server. The ports that it draws for itself, and ours until it listens, can be taken by another."""
+    for tries_left in reversed(range(3)):
+        port, ui_port = free_ports(2)
+        server = TemporalServer(
+            scratch / f"temporal-{port}",
+            port=port,
+            ui_port=ui_port,
+            search_attributes=SEARCH_ATTRIBUTES,
+            persistent=False,
+            dynamic_config=QUICK_DELETION,
+        )
+        try:
+            await server.start()
+        except ChildDied as died:
+            if not tries_left or "address already in use" not in str(died):
+                raise
+        else:
+            return server
+    raise AssertionError
+
+
 @pytest_asyncio.fixture
 async def temporal(scratch: Path) -> AsyncIterator[TemporalServer]:
     """A Temporal server of the test's own: queues are named the same in every system."""
-    port, ui_port = free_ports(2)
-    directory = scratch / f"temporal-{port}"
-    server = TemporalServer(
-        directory,
-        port=port,
-        ui_port=ui_port,
-        search_attributes=SEARCH_ATTRIBUTES,
-        persistent=False,
-        dynamic_config=QUICK_DELETION,
-    )
-    await server.start()
+    server = await _temporal(scratch)
     yield server
     await server.kill()
 

@@ -17,6 +17,7 @@ PREFIXES = {
     "AccountId": "acc",
     "EventId": "evt",
     "FulfilmentId": "ful",
+    "IncidentId": "inc",
     "LineId": "lin",
     "OrderId": "ord",
     "PaymentId": "pay",
