@@ -64,7 +64,7 @@ async def claimed(session: AsyncSession, request_id: str, order_id: str) -> Clai
     return Claimed(*row)
 
 
-# Built once: to put a statement together costs more than to run it.
+# Built once, at import: decision 6.
 _CLAIMED = (
     select(Request.body, Order, CommandOutcome)
     .select_from(Request)

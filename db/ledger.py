@@ -94,7 +94,7 @@ def _of(postings: tuple[Posting, ...]) -> dict[str, Any]:
     }
 
 
-# Built once: to put a statement together costs more than to run it.
+# Built once, at import: decision 6.
 _ACCOUNT = (LedgerAccount.account, LedgerAccount.owner_id, LedgerAccount.asset, LedgerAccount.id)
 _WANTED = and_(
     LedgerAccount.account == any_(bindparam("accounts", type_=ARRAY(LedgerAccount.account.type))),

@@ -34,7 +34,7 @@ async def lock_with_payment(session: AsyncSession, order_id: str) -> tuple[Order
     return found[0], found[1]
 
 
-# Built once: to put a statement together costs more than to run it.
+# Built once, at import: decision 6.
 _WITH_PAYMENT = (
     select(Order, Payment)
     .join(Payment, Payment.order_id == Order.id)

@@ -83,7 +83,7 @@ async def tried(session: AsyncSession, payment_id: str) -> tuple[dict[int, Payme
     return attempts, asked
 
 
-# Built once: to put a statement together costs more than to run it.
+# Built once, at import: decision 6.
 _TRIED = (
     select(PaymentAttempt, PaymentOperation)
     .join(

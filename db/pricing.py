@@ -119,7 +119,7 @@ def _shipping() -> ScalarSelect[int]:
 
 
 _ON_GOODS, _ON_SHIPPING = _tax(Product.tax_code.expression), _tax(literal(SHIPPING_TAX_CODE))
-# Built once: to put a statement together costs more than to run it.
+# Built once, at import: decision 6.
 _OFFERS = (
     select(
         Product,

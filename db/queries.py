@@ -71,7 +71,7 @@ def _among(column: InstrumentedAttribute[str]) -> ColumnElement[bool]:
     return column == any_(bindparam("ids", type_=ARRAY(column.type)))
 
 
-# Built once: to put a statement together costs more than to run it.
+# Built once, at import: decision 6.
 _GOODS = (
     select(OrderLine, Fulfilment)
     .join(Fulfilment, Fulfilment.id == OrderLine.fulfilment_id)

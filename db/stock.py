@@ -29,7 +29,7 @@ async def hold(session: AsyncSession, order_id: str, wanted: Mapping[str, int], 
             raise OutOfStock(product_id=product_id, requested=quantity, available=await _available(session, product_id))
 
 
-# Built once: to put a statement together costs more than to run it.
+# Built once, at import: decision 6.
 _QUANTITY = bindparam("quantity", type_=Stock.held.type)
 _HOLD = (
     update(Stock)
