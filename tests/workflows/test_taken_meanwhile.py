@@ -34,8 +34,10 @@ class Working(StripeGateway):
     """A gateway whose provider still works on the payment when it is asked to release it."""
 
     done = False
+    asked = 0
 
     def void(self, request: MoveRequest) -> PaymentOutcome:
+        self.asked += 1
         return super().void(request) if self.done else Pending(reference=request.reference)
 
 
@@ -147,6 +149,7 @@ async def test_a_hold_that_can_not_be_released_yet_is_released_later(arena: Aren
     accepted = await arena.command(order, "cancel")
 
     assert (accepted.status_code, accepted.json()["status"]) == (202, "confirmed")
+    assert working.asked == 1
     working.done = True
     await news(arena, order)
     await arena.until(order, status="cancelled", payment_status="cancelled")
