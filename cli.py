@@ -33,7 +33,7 @@ from domain.books import ProviderTruth
 from providers.stripe import NAME as STRIPE
 from providers.stripe.webhooks import StripeWebhooks
 from settings import Settings
-from workflows.schedules import ensure_sweep, sweep_now
+from workflows.schedules import ensure_schedules, sweep_now
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -124,7 +124,7 @@ def sweep() -> None:
 
     async def start() -> None:
         client = await workers.connect()
-        await ensure_sweep(client)
+        await ensure_schedules(client)
         await sweep_now(client)
 
     asyncio.run(start())

@@ -1,6 +1,7 @@
 """The only reader of the environment. Temporal's own variables are read by `temporalio.envconfig`, as its CLI does."""
 
 from functools import cached_property
+from pathlib import Path
 
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -34,6 +35,8 @@ class Settings(BaseSettings):
     answer_budget_seconds: float = Field(default=10.0, gt=0)
     payment_deadline_seconds: int = Field(default=30 * 60, gt=0)
     inspection_window_seconds: int = Field(default=3 * 24 * 3600, ge=0)
+    # How long before held money lapses at the provider it is given back, if nothing was shipped.
+    capture_margin_seconds: int = Field(default=6 * 3600, ge=0)
     max_body_bytes: int = 1_000_000
 
     # Passwords of the three demo accounts; `holdfast seed --demo` wants it.
@@ -41,6 +44,15 @@ class Settings(BaseSettings):
 
     log_level: str = "INFO"
 
+    # For the proof suites alone: the point of `activities/crash_points.py` where the worker kills itself, and the file
+    # that is made right before, so that it happens once.
+    crash_point: str | None = None
+    crash_mark: Path | None = None
+
     @cached_property
     def policy(self) -> Policy:
-        return Policy(payment_deadline=self.payment_deadline_seconds, inspection_window=self.inspection_window_seconds)
+        return Policy(
+            payment_deadline=self.payment_deadline_seconds,
+            inspection_window=self.inspection_window_seconds,
+            capture_margin=self.capture_margin_seconds,
+        )

@@ -7,34 +7,39 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
-from temporalio.client import Client
+from temporalio.client import Client, Interceptor
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
 from activities.attempts import AttemptActivities
+from activities.audit import AuditActivities
 from activities.cancellation import CancellationActivities
+from activities.crash_points import CrashPoint
 from activities.failures import DomainErrors
 from activities.fulfilment import FulfilmentActivities
 from activities.orders import OrderActivities
 from activities.payments import PaymentActivities
 from activities.refunds import RefundActivities
+from activities.repair import RepairActivities
 from activities.sweep import SweepActivities
 from db.session import Database
 from domain.gateway import PaymentGateway
 from providers.stripe import NAME as STRIPE
 from providers.stripe.gateway import StripeGateway
 from settings import Settings
-from workflows.names import ORDERS, SWEEP, provider_queue
+from workflows.audit import AuditWorkflow
+from workflows.names import ORDERS, REPAIR, SWEEP, provider_queue
 from workflows.order import OrderWorkflow
 from workflows.refund import RefundWorkflow
-from workflows.schedules import ensure_sweep
+from workflows.roll import TemporalRoll
+from workflows.schedules import ensure_schedules
 from workflows.sweep import SweepWorkflow
 from workflows.waking import TemporalWaker
 
 Step = Callable[..., Any]
 
-WORKFLOWS = [OrderWorkflow, RefundWorkflow, SweepWorkflow]
+WORKFLOWS = [OrderWorkflow, RefundWorkflow, SweepWorkflow, AuditWorkflow]
 
 # How many provider calls one worker process makes at once; they block, so each has a thread.
 PROVIDER_THREADS = 64
@@ -44,10 +49,18 @@ GRACE = timedelta(seconds=25)
 STICKY_TIMEOUT = timedelta(seconds=3)
 
 
-async def connect() -> Client:
+async def connect(interceptors: Sequence[Interceptor] = ()) -> Client:
     """A client by Temporal's own configuration (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TLS, profiles)."""
     config = ClientConfig.load_client_connect_config()
-    return await Client.connect(**config, data_converter=pydantic_data_converter)
+    return await Client.connect(**config, data_converter=pydantic_data_converter, interceptors=interceptors)
+
+
+def crash_points(settings: Settings) -> list[CrashPoint]:
+    """None, unless a proof suite names one."""
+    if settings.crash_point is None:
+        return []
+    assert settings.crash_mark is not None, "HOLDFAST_CRASH_MARK is not set"
+    return [CrashPoint(settings.crash_point, settings.crash_mark)]
 
 
 def gateways(settings: Settings) -> Mapping[str, PaymentGateway]:
@@ -128,11 +141,33 @@ def provider_worker(
 
 
 def sweep_worker(client: Client, database: Database) -> Worker:
-    """The sweep's looks; its workflow runs among the others."""
-    sweep = SweepActivities(database, TemporalWaker(client))
+    """The looks of sweep and audit, one at a time; their workflows run among the others."""
+    sweep, audit = SweepActivities(database, TemporalWaker(client)), AuditActivities(database, TemporalRoll(client))
     return Worker(
-        client, task_queue=SWEEP, activities=[sweep.orders], max_concurrent_activities=1, interceptors=[DomainErrors()]
+        client,
+        task_queue=SWEEP,
+        activities=[sweep.orders, audit.books, audit.roll],
+        max_concurrent_activities=1,
+        interceptors=[DomainErrors()],
     )
+
+
+def repair_worker(client: Client, database: Database) -> Worker:
+    """Writes down what people did by hand, beside the orders' own steps."""
+    repair = RepairActivities(database)
+    return Worker(
+        client, task_queue=REPAIR, activities=[repair.record_hold, repair.report], interceptors=[DomainErrors()]
+    )
+
+
+def all_workers(client: Client, database: Database, providers: Mapping[str, PaymentGateway]) -> list[Worker]:
+    """Everything that a deployment of one process runs."""
+    return [
+        orders_worker(client, database),
+        repair_worker(client, database),
+        sweep_worker(client, database),
+        *(provider_worker(client, providers, name) for name in providers),
+    ]
 
 
 def settle_heap() -> None:
@@ -148,13 +183,9 @@ def settle_heap() -> None:
 async def run(settings: Settings, stop: asyncio.Event, on_ready: Callable[[], None]) -> None:
     """Work until `stop` is set; `on_ready` is called once the workers poll."""
     database = Database(settings.database_url.get_secret_value(), pool_size=settings.database_pool_size)
-    client, providers = await connect(), gateways(settings)
-    await ensure_sweep(client)
-    workers = [
-        orders_worker(client, database),
-        sweep_worker(client, database),
-        *(provider_worker(client, providers, name) for name in providers),
-    ]
+    client, providers = await connect(crash_points(settings)), gateways(settings)
+    await ensure_schedules(client)
+    workers = all_workers(client, database, providers)
     settle_heap()
     try:
         async with asyncio.TaskGroup() as group:

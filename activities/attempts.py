@@ -6,10 +6,10 @@ from typing import assert_never
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from db import event_log, ledger, orders, payments
-from db.commands import Answering, answering, keep_answer
+from db import event_log, incidents, ledger, orders, payments
+from db.commands import Answering, answering, earlier_answer, keep_answer
 from db.session import Database
-from db.tables import Order, Payment, PaymentAttempt
+from db.tables import Order, Payment, PaymentAttempt, PaymentOperation
 from domain.events import Event, EventType
 from domain.gateway import (
     ActionRequired,
@@ -23,6 +23,7 @@ from domain.gateway import (
     Voided,
 )
 from domain.ids import OrderId, RequestId
+from domain.incidents import IncidentKind
 from domain.ledger import capture_entry
 from domain.orders import Command, OrderState, OrderStatus
 from domain.payments import AttemptStatus, OperationState
@@ -38,8 +39,18 @@ class OpenAttempt(Value):
     at: datetime
 
 
+class Resolved(Value):
+    """How a payment of which nobody knew ended, and the person's command that it was found out by."""
+
+    command: Command
+    outcome: PaymentOutcome
+
+
 class RecordAttempt(Value):
-    """The provider's outcome of an attempt; with a request id it is also the answer to that command."""
+    """The provider's outcome of an attempt; it is also the answer to the command that asked for the attempt.
+
+    `resolved` is there when a person found the outcome out.
+    """
 
     request: AuthorizeRequest
     number: int
@@ -47,6 +58,7 @@ class RecordAttempt(Value):
     request_id: RequestId
     correlation_id: str
     at: datetime
+    resolved: Resolved | None = None
 
 
 class AttemptActivities:
@@ -74,15 +86,17 @@ class AttemptActivities:
             order, payment = await orders.lock_with_payment(session, step.request.order_id)
             attempts, operations = await payments.tried(session, payment.id)
             attempt = attempts[step.number]
-            operation = next(each for each in operations if each.key == step.request.key)
+            operation = await _operation(session, step, payment, operations)
             before = attempt.status
             state, attempt.status = _states(step.outcome)
             reference, reason = step.outcome.reference, _reason(step.outcome)
             closed = payments.close(operation, state, reference=reference, reason=reason, at=step.at)
             # A buyer's turn and the provider's are one state of the operation, and two of the attempt.
             if closed or attempt.status is not before:
-                await _apply(session, step, order, payment, attempt)
+                await _apply(session, step, order, payment, attempt, operation.key)
                 payments.derive(payment, attempt, operations, step.at)
+            if step.resolved is not None:
+                await _resolve(session, step, step.resolved.command)
             # An attempt's first outcome answers the command and stays; a later one only moves the order on.
             return await keep_answer(session, command)
 
@@ -115,6 +129,29 @@ def _reason(outcome: PaymentOutcome) -> str | None:
             return None
 
 
+async def _resolve(session: AsyncSession, step: RecordAttempt, command: Command) -> None:
+    """Who found it out, and the answer to that command; the incident about it is over."""
+    order_id = step.request.order_id
+    answering = Answering(request_id=command.request_id, order_id=order_id, name="resolve_payment", at=step.at)
+    if await earlier_answer(session, command.request_id) is not None:
+        return
+    note = f"resolved: {step.outcome.kind}"
+    await incidents.settle(session, IncidentKind.PAYMENT_UNKNOWN, order_id, command.actor_id, note, step.at)
+    data = {"payment_id": step.request.payment_id, "actor_id": command.actor_id, "outcome": step.outcome.kind}
+    event_log.append(
+        session,
+        Event(
+            type=EventType.PAYMENT_RESOLVED,
+            time=step.at,
+            subject=order_id,
+            data={**data, "reference": step.outcome.reference},
+            correlation_id=command.correlation_id,
+            causation_id=command.request_id,
+        ),
+    )
+    await keep_answer(session, answering)
+
+
 _EVENTS = {
     "authorized": EventType.PAYMENT_AUTHORIZED,
     "captured": EventType.PAYMENT_CAPTURED,
@@ -126,8 +163,28 @@ _EVENTS = {
 }
 
 
+async def _operation(
+    session: AsyncSession, step: RecordAttempt, payment: Payment, operations: list[PaymentOperation]
+) -> PaymentOperation:
+    """What the outcome is of: what the attempt asked for, or, when that had failed, the buyer's later success."""
+    asked = next(each for each in operations if each.key == step.request.key)
+    if asked.state is not OperationState.FAILED or not isinstance(step.outcome, Authorized | Captured):
+        return asked
+    later = [each for each in operations if (each.kind, each.attempt) == (asked.kind, asked.attempt)][-1]
+    if later.state is OperationState.SUCCEEDED:
+        return later
+    again = await payments.intend_next(session, payment, asked.kind, asked.amount, step.at)
+    operations.append(again)
+    return again
+
+
 async def _apply(
-    session: AsyncSession, step: RecordAttempt, order: Order, payment: Payment, attempt: PaymentAttempt
+    session: AsyncSession,
+    step: RecordAttempt,
+    order: Order,
+    payment: Payment,
+    attempt: PaymentAttempt,
+    operation_key: str,
 ) -> None:
     outcome, at = step.outcome, step.at
     payment.reference = outcome.reference or payment.reference
@@ -139,7 +196,7 @@ async def _apply(
     if isinstance(outcome, Authorized):
         attempt.capture_before = outcome.capture_before
     if isinstance(outcome, Captured):
-        entry = capture_entry(payment.provider, step.request.key, payment.currency, outcome.amount)
+        entry = capture_entry(payment.provider, operation_key, payment.currency, outcome.amount)
         await ledger.post(session, entry, at)
     if isinstance(outcome, Authorized | Captured):
         orders.move(

@@ -5,11 +5,12 @@ from typing import assert_never
 
 from temporalio import activity
 
-from db import event_log, ledger, orders, payments
+from db import event_log, incidents, ledger, orders, payments
 from db.session import Database
 from db.tables import PaymentOperation, Refund
 from domain.events import Event, EventType
 from domain.gateway import Refunded, RefundFailed, RefundOutcome, RefundPending
+from domain.incidents import IncidentKind
 from domain.ledger import refund_entry
 from domain.payments import OperationState
 from domain.refunds import REFUND_MOVES, ApprovedRefund, RefundStatus
@@ -54,6 +55,8 @@ class RefundActivities:
                     correlation_id=approved.correlation_id,
                 ),
             )
+            if isinstance(outcome, RefundFailed):
+                await incidents.report(session, IncidentKind.REFUND_FAILED, refund.id, at, reason)
             await payments.restate(session, payment, at)
             return refund.status
 

@@ -1,12 +1,14 @@
 """The application factory."""
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from api import problems
 from api.deps import Wiring
 from api.middleware import RequestFrame
+from api.openapi import Documented
 from api.routes import auth, health, incidents, orders, payments, products, webhooks
+from api.schemas import read_strictly
 
 DESCRIPTION = """
 Durable order processing. Amounts are integers in minor units of ISO 4217 currencies. Calls that move money or stock
@@ -16,7 +18,13 @@ take an `Idempotency-Key`: a repeat with the same body gets the first answer. Er
 
 def create_app(wiring: Wiring, *, max_body_bytes: int = 1_000_000) -> FastAPI:
     """The HTTP surface over one wiring."""
-    app = FastAPI(title="Holdfast", version="1", description=DESCRIPTION, redoc_url=None)
+    app = Documented(
+        title="Holdfast",
+        version="1",
+        description=DESCRIPTION,
+        redoc_url=None,
+        dependencies=[Depends(read_strictly)],
+    )
     app.state.wiring = wiring
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=max_body_bytes)
     app.add_middleware(RequestFrame)

@@ -1,6 +1,7 @@
 """What the API says to Temporal: start an order, send it a command; and what it makes of every way that can end."""
 
 import asyncio
+import time
 from collections.abc import Awaitable
 from datetime import timedelta
 from enum import StrEnum
@@ -27,7 +28,7 @@ from api import orders
 from api.deps import CorrelationId, Principal, Wired
 from api.idempotency import Answer, Call, Claim, Once
 from domain.errors import HoldfastError, OrderAlreadyPlaced, WorkflowsUnavailable
-from domain.orders import Command, OrderState, Placement
+from domain.orders import Command, OrderState, OrderView, Placement
 from workflows import names
 from workflows.order import OrderWorkflow
 from workflows.policies import TASK_TIMEOUT
@@ -92,7 +93,17 @@ UPDATES: dict[str, Update] = {
     "ship": OrderWorkflow.ship,
     "deliver": OrderWorkflow.deliver,
     "cancel": OrderWorkflow.cancel,
+    "hold": OrderWorkflow.hold,
+    "release": OrderWorkflow.release,
+    "resolve": OrderWorkflow.resolve_payment,
 }
+# What a command is answered with, for the OpenAPI document.
+DONE: dict[int | str, dict[str, Any]] = {
+    200: {"model": OrderView},
+    202: {"model": OrderView, "description": "Accepted; look again at the Location."},
+}
+# Between two looks for the outcome of a command that is written down after its answer.
+_LOOK_AGAIN_SECONDS = 0.05
 
 
 class Commands:
@@ -121,7 +132,7 @@ class Commands:
                 **fields,
             )
             said = await self._tell(order_id, UPDATES[verb], command)
-            result = await orders.outcome(self._wired, caller, claim, 200)
+            result = await self._outcome(caller, claim, said)
             if said is Said.CLOSED and not result.final:
                 raise await orders.not_running(self._wired, caller, order_id)
             return result
@@ -136,6 +147,15 @@ class Commands:
             act=act,
         )
         return await self._once.once(call)
+
+    async def _outcome(self, caller: Principal, claim: Claim, said: Said) -> Answer:
+        """The command's outcome; that of a hold is written down after the workflow answered."""
+        give_up = time.monotonic() + self._wired.answer_budget_seconds
+        while True:
+            result = await orders.outcome(self._wired, caller, claim, 200)
+            if result.final or said is not Said.ANSWERED or time.monotonic() > give_up:
+                return result
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 
     async def _tell(self, order_id: str, update: Update, command: Command) -> Said:
         client, workflow_id = self._wired.temporal, names.order_workflow_id(order_id)

@@ -1,6 +1,6 @@
 """What routes are given: the wiring of this process, and who is calling."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
@@ -58,19 +58,25 @@ def principal(wired: Wired, credentials: Annotated[HTTPAuthorizationCredentials 
 SignedIn = Annotated[Principal, Depends(principal)]
 
 
-def only(*roles: Role) -> Callable[[Principal], Principal]:
+@dataclass(frozen=True, slots=True)
+class Only:
     """A dependency that lets these roles pass. Raises RoleNotAllowed."""
 
-    def allowed(caller: SignedIn) -> Principal:
-        if caller.role not in roles:
+    roles: frozenset[Role]
+
+    def __call__(self, caller: SignedIn) -> Principal:
+        if caller.role not in self.roles:
             raise RoleNotAllowed(role=caller.role)
         return caller
 
-    return allowed
+
+def only(*roles: Role) -> Only:
+    return Only(frozenset(roles))
 
 
 Buyer = Annotated[Principal, Depends(only(Role.BUYER))]
 Staff = Annotated[Principal, Depends(only(Role.SELLER, Role.ADMIN))]
+Admin = Annotated[Principal, Depends(only(Role.ADMIN))]
 
 
 def now() -> datetime:

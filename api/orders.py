@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.deps import Principal, Wiring
 from api.idempotency import Answer, Claim
-from db.commands import earlier_answer
+from db.commands import PLACE_ROUTE, earlier_answer
 from db.queries import order_view, order_views
 from db.tables import CommandOutcome, Request
 from domain.errors import HoldfastError, OrderBusy, OrderClosed, ResourceNotFound
@@ -19,8 +19,6 @@ from domain.orders import NextAction, OrderStatus, OrderView, Role, WorkflowLink
 from domain.payments import PaymentStatus
 from domain.values import Value
 from workflows.names import order_workflow_id
-
-PLACE_ROUTE = "POST /v1/orders"
 
 
 class AcceptedOrder(Value):

@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
@@ -88,9 +89,17 @@ async def _framework(request: Request, error: Exception) -> Response:
     known = {404: RouteNotFound(), 405: MethodNotAllowed(), 413: BodyTooLarge()}
     if error.status_code in known:
         answer = response_of(known[error.status_code], request_id_of(request))
-        answer.headers.update(error.headers or {})
+        if error.status_code == MethodNotAllowed.status:
+            answer.headers["Allow"] = _allowed(request)
         return answer
     return response_of(BodyMalformed(), request_id_of(request))
+
+
+def _allowed(request: Request) -> str:
+    """All methods of the address (RFC 9110, 10.2.1): the framework names those of one of its routes only."""
+    path = request.scope["path"]
+    routes = [route for route in iter_route_contexts(request.app.routes) if route.path_regex.match(path)]
+    return ", ".join(sorted({method for route in routes for method in route.methods or ()}))
 
 
 async def _database(request: Request, error: Exception) -> Response:

@@ -22,6 +22,7 @@ from db.tables import (
     Refund,
 )
 from domain.books import (
+    NOT_MOVES,
     Finding,
     Invariant,
     PaymentRecord,
@@ -136,7 +137,7 @@ async def _histories(session: AsyncSession) -> list[Finding]:
                 func.array_agg(aggregate_order_by(EventRow.type, EventRow.sequence)),
                 func.array_agg(aggregate_order_by(EventRow.time, EventRow.sequence)),
             )
-            .where(EventRow.type.startswith("order."))
+            .where(EventRow.type.startswith("order."), EventRow.type.not_in(NOT_MOVES))
             .group_by(EventRow.subject)
         )
     }

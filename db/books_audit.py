@@ -75,6 +75,11 @@ class Audit(Value):
         return tuple(each for each in Invariant if self.provider or each not in PROVIDER_ONLY)
 
 
+async def own_findings(database: Database) -> tuple[Finding, ...]:
+    """What is off in our own rows, judged against each other."""
+    return tuple(each for each in await check(database, {}) if each.invariant not in PROVIDER_ONLY)
+
+
 async def audit(url: str, truths: Mapping[str, ProviderTruth]) -> Audit:
     """Check the books of the database at `url`, changing nothing.
 

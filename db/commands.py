@@ -18,6 +18,8 @@ from domain.ids import OrderId, RequestId
 from domain.orders import OrderState, OrderView
 from domain.values import Value
 
+# The route of the calls that orders come from.
+PLACE_ROUTE = "POST /v1/orders"
 # The HTTP statuses from here on are faults of ours: no answer to keep.
 _FAULT = 500
 
@@ -112,6 +114,20 @@ async def claim_body(session: AsyncSession, request_id: str) -> dict[str, Any]:
     if body is None:
         raise ResourceNotFound(resource="request", id=request_id)
     return body
+
+
+async def forgotten(session: AsyncSession, since: datetime, until: datetime) -> list[str]:
+    """The orders of placing calls, claimed between the two times, that came to nothing: no order, no refusal."""
+    rows = await session.scalars(
+        select(Request.resource_id)
+        .outerjoin(CommandOutcome, CommandOutcome.request_id == Request.id)
+        .outerjoin(Order, Order.request_id == Request.id)
+        .where(
+            Request.status.is_(None), Request.route == PLACE_ROUTE, Request.created > since, Request.created <= until
+        )
+        .where(CommandOutcome.request_id.is_(None), Order.id.is_(None))
+    )
+    return list(rows)
 
 
 async def _keep(session: AsyncSession, command: Answering, **outcome: Any) -> None:  # noqa: ANN401 - columns of the row

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -13,11 +13,16 @@ from domain.errors import IncidentClosed, ResourceNotFound
 from domain.incidents import IncidentKind, IncidentView
 
 
-async def report(session: AsyncSession, kind: IncidentKind, subject: str, at: datetime) -> bool:
-    """Open an incident; False when one of its kind about the subject is open already."""
+async def report(
+    session: AsyncSession, kind: IncidentKind, subject: str, at: datetime, details: str | None = None
+) -> bool:
+    """Open an incident; False when one of its kind about the subject is open already.
+
+    `details` say what was seen, in ids and amounts.
+    """
     added = await session.scalar(
         insert(Incident)
-        .values(id=new_id("inc"), kind=kind, subject=subject, opened=at)
+        .values(id=new_id("inc"), kind=kind, subject=subject, opened=at, details=details)
         .on_conflict_do_nothing()
         .returning(Incident.id)
     )
@@ -33,6 +38,17 @@ async def close(session: AsyncSession, incident_id: str, *, actor_id: str, note:
         raise IncidentClosed(id=incident_id)
     row.closed, row.closed_by, row.note = at, actor_id, note
     return IncidentView.model_validate(row)
+
+
+async def settle(
+    session: AsyncSession, kind: IncidentKind, subject: str, actor_id: str, note: str, at: datetime
+) -> None:
+    """Close the open incident of a kind about a subject, if there is one: what it was about is done."""
+    await session.execute(
+        update(Incident)
+        .where(Incident.kind == kind, Incident.subject == subject, Incident.closed.is_(None))
+        .values(closed=at, closed_by=actor_id, note=note)
+    )
 
 
 async def views(session: AsyncSession, ids: Sequence[str]) -> list[IncidentView]:

@@ -1,5 +1,6 @@
 """The one writer of orders: new ones from a quote, and moves of their status."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -62,6 +63,20 @@ def move(
         ),
     )
     return True
+
+
+async def open_ids(session: AsyncSession) -> frozenset[str]:
+    """All orders that have not ended."""
+    return frozenset(await session.scalars(select(Order.id).where(Order.status.in_(_OPEN))))
+
+
+async def ended_before(session: AsyncSession, ids: Collection[str], before: datetime) -> list[str]:
+    """Those of the orders that ended before a time."""
+    ended = select(Order.id).where(Order.id.in_(ids), Order.status.not_in(_OPEN), Order.updated < before)
+    return list(await session.scalars(ended.order_by(Order.id)))
+
+
+_OPEN = [status for status in OrderStatus if not ORDER_MOVES.is_terminal(status)]
 
 
 class NewOrder(NamedTuple):
@@ -140,6 +155,7 @@ def _order(new: NewOrder) -> Order:
         request_id=placement.request_id,
         first_run_id=new.run_id,
         status=OrderStatus.PENDING,
+        held=False,
         currency=quoted.currency,
         **quoted.totals.model_dump(),
         shipping_tax=quoted.shipping_tax,

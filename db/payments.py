@@ -116,7 +116,13 @@ async def waiting(session: AsyncSession) -> list[Waiting]:
     return [Waiting(*row) for row in rows]
 
 
-_WAITING = (PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_ACTION, PaymentStatus.UNKNOWN)
+# A payment that failed waits too: its buyer may still pay on the provider's page.
+_WAITING = (
+    PaymentStatus.PROCESSING,
+    PaymentStatus.REQUIRES_ACTION,
+    PaymentStatus.UNKNOWN,
+    PaymentStatus.FAILED,
+)
 
 
 async def last_attempt(session: AsyncSession, payment_id: str) -> PaymentAttempt:

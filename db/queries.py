@@ -24,6 +24,7 @@ from domain.orders import (
     Address,
     AttemptView,
     ChooseMethod,
+    ConfirmCard,
     FulfilmentView,
     LineView,
     NextAction,
@@ -186,7 +187,9 @@ def _next_action(order: Order, attempt: PaymentAttempt) -> NextAction | None:
     if attempt.status is AttemptStatus.DECLINED:
         return ChooseMethod(until=order.payment_deadline)
     if attempt.status is AttemptStatus.REQUIRES_ACTION and attempt.client_secret is not None:
-        return ThreeDS(client_secret=attempt.client_secret)
+        # A card that the browser gives takes the same secret through both: the page passes the bank's check too.
+        kind = ConfirmCard if attempt.payment_method_id is None else ThreeDS
+        return kind(client_secret=attempt.client_secret)
     return None
 
 
@@ -228,6 +231,7 @@ def _order_view(
         status=order.status,
         payment_status=last.view.status,
         cancel_reason=order.cancel_reason,
+        held=order.held,
         next_action=_next_action(order, last.attempt),
         lines=tuple(_line_view(line, order.currency) for line, _ in goods),
         totals=_totals(order),

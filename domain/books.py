@@ -191,11 +191,14 @@ _STATUS_AFTER: dict[str, OrderStatus] = {
     EventType.ORDER_FAILED: OrderStatus.FAILED,
 }
 
+# What is said of an order without moving it; written down when the database can be reached, so perhaps late.
+NOT_MOVES = frozenset({EventType.ORDER_HELD, EventType.ORDER_RELEASED})
+
 
 def history_findings(
     order_id: str, status: OrderStatus, types: Sequence[str], times: Sequence[datetime]
 ) -> Iterator[Finding]:
-    """What is off with an order's own events (`order.…`), given in the order of their sequence."""
+    """What is off with the events that moved an order, given in the order of their sequence."""
     if types[:1] != [EventType.ORDER_PLACED] or types.count(EventType.ORDER_PLACED) != 1:
         sentence = f"Its events should begin with the one {EventType.ORDER_PLACED}: {_told(types)}."
         yield _finding(Invariant.PLACED_LOGGED, order_id, sentence)

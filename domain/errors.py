@@ -10,7 +10,8 @@ HoldfastError
 ├── BodyTooLarge 413
 ├── Conflict 409               IdempotencyKeyReused  OrderBusy  OrderClosed  OutOfStock
 │                              PriceChanged  OrderNotCancellable  OrderNotShippable  OrderNotDeliverable
-│                              PaymentNotOpen  CaptureFailed  StockBelowHeld  EmailTaken  IncidentClosed
+│                              PaymentNotOpen  PaymentNotUnknown  ResolutionContradicted  ReferenceMissing
+│                              CaptureFailed  StockBelowHeld  EmailTaken  IncidentClosed  OrderHeld  OrderNotHeld
 ├── Unprocessable 422          BodyInvalid  MixedCurrencies  ProductUnavailable  ShippingUnavailable
 │                              CurrencyUnsupported  TotalTooLarge  FulfilmentRequired
 ├── RateLimited 429
@@ -135,6 +136,17 @@ class OrderBusy(Conflict):
     retryable = True
 
 
+class OrderHeld(Conflict):
+    code = "order_held"
+    sentence = "The order is on hold; it goes on when it is released."
+    retryable = True
+
+
+class OrderNotHeld(Conflict):
+    code = "order_not_held"
+    sentence = "The order is not on hold."
+
+
 class IncidentClosed(Conflict):
     code = "incident_closed"
     sentence = "The incident {id} is closed already."
@@ -178,6 +190,21 @@ class CaptureFailed(Conflict):
 class PaymentNotOpen(Conflict):
     code = "payment_not_open"
     sentence = "The payment is {status} and takes no new attempt."
+
+
+class PaymentNotUnknown(Conflict):
+    code = "payment_not_unknown"
+    sentence = "The payment is {status}; only one of which nobody knows can be resolved."
+
+
+class ResolutionContradicted(Conflict):
+    code = "resolution_contradicted"
+    sentence = "The provider says that the payment is {theirs}."
+
+
+class ReferenceMissing(Conflict):
+    code = "reference_missing"
+    sentence = "Name the provider's id of the payment: there is none on record."
 
 
 class StockBelowHeld(Conflict):

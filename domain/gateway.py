@@ -36,7 +36,7 @@ class Voided(Value):
 
 
 class ActionRequired(Value):
-    """The buyer has to act at the provider (3-D Secure)."""
+    """The buyer has to act at the provider: give a card in the browser, or pass the bank's check (3-D Secure)."""
 
     kind: Literal["action_required"] = "action_required"
     reference: str
@@ -95,24 +95,6 @@ class RefundFailed(Value):
 RefundOutcome = Annotated[Refunded | RefundPending | RefundFailed, Field(discriminator="kind")]
 
 
-class AuthorizeRequest(Value):
-    """Ask for money: a new attempt, or, with `reference`, another try of the same one. Amount in minor units.
-
-    `since` is when the first try may have reached the provider: a lost one is looked for from there on.
-    """
-
-    provider: str
-    key: str
-    order_id: OrderId
-    payment_id: PaymentId
-    amount: Minor
-    currency: Currency
-    payment_method_id: str
-    capture: CaptureMode
-    since: datetime
-    reference: str | None = None
-
-
 class MoveRequest(Value):
     """Capture, void or read what was asked for under `reference`. Amounts in minor units.
 
@@ -126,6 +108,38 @@ class MoveRequest(Value):
     amount: Minor
     payment_amount: Minor
     currency: Currency
+
+
+class AuthorizeRequest(Value):
+    """Ask for money: a new attempt, or, with `reference`, another try of the same one. Amount in minor units.
+
+    Without `payment_method_id` the buyer's browser gives the card to the provider, and the provider tells us.
+
+    `since` is when the first try may have reached the provider: a lost one is looked for from there on.
+    """
+
+    provider: str
+    key: str
+    order_id: OrderId
+    payment_id: PaymentId
+    amount: Minor
+    currency: Currency
+    payment_method_id: str | None
+    capture: CaptureMode
+    since: datetime
+    reference: str | None = None
+
+    def about(self, reference: str) -> MoveRequest:
+        """The request to read what came of this one, which the provider knows by `reference`."""
+        return MoveRequest(
+            provider=self.provider,
+            key=self.key,
+            order_id=self.order_id,
+            reference=reference,
+            amount=self.amount,
+            payment_amount=self.amount,
+            currency=self.currency,
+        )
 
 
 class RefundRequest(MoveRequest):

@@ -12,7 +12,8 @@ from domain.money import Currency, Minor, Money
 from domain.moves import Moves
 from domain.payments import AttemptStatus, CaptureMode, Choice, PaymentMethod, PaymentStatus
 from domain.refunds import RefundReason, RefundStatus
-from domain.values import Value
+from domain.repair import HoldReason, Resolution
+from domain.values import TEXT, WORD, Value
 
 
 class OrderStatus(StrEnum):
@@ -79,6 +80,8 @@ class Policy(Value):
 
     payment_deadline: int
     inspection_window: int
+    # How long before the provider lets held money lapse it is given back, if nothing was shipped.
+    capture_margin: int = 21_600
 
 
 class Placement(Value):
@@ -106,6 +109,8 @@ class Command(Value):
     fulfilment_id: FulfilmentId | None = None
     restock: bool = True
     payment: Choice | None = None
+    hold: HoldReason | None = None
+    resolution: Resolution | None = None
     correlation_id: str
 
 
@@ -134,8 +139,8 @@ class ChooseMethod(Value):
 
 NextAction = Annotated[ConfirmCard | ThreeDS | ChooseMethod, Field(discriminator="type")]
 
-Line1 = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-Line2 = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
+Line1 = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=WORD)]
+Line2 = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=TEXT)]
 
 
 class Address(Value):
@@ -144,7 +149,7 @@ class Address(Value):
     line2: Line2 = ""
     city: Line1
     region: Line2 = ""
-    postal_code: Annotated[str, StringConstraints(strip_whitespace=True, max_length=20)] = ""
+    postal_code: Annotated[str, StringConstraints(strip_whitespace=True, max_length=20, pattern=TEXT)] = ""
     country: CountryCode
 
 
@@ -241,6 +246,7 @@ class OrderView(Value):
     payment_status: PaymentStatus
     settlement_status: SettlementStatus = SettlementStatus.NONE
     cancel_reason: CancelReason | None = None
+    held: bool = False
     next_action: NextAction | None = None
     lines: tuple[LineView, ...]
     totals: TotalsView

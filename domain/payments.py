@@ -168,8 +168,8 @@ def operation_key(order_id: str, attempt: int, kind: OperationKind, number: int 
 
 
 class Choice(Value):
-    """How the buyer wants to pay: a provider's token, never a card number."""
+    """How the buyer wants to pay: a provider's token, never a card number; without it the browser asks for the card."""
 
     method: PaymentMethod
-    payment_method_id: str
+    payment_method_id: str | None = None
     capture: CaptureMode = CaptureMode.AUTOMATIC

@@ -1,10 +1,14 @@
 """The sweep: when what waits is looked at again, and the port by which it wakes the workflows that know what to do."""
 
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Protocol
 
 # A webhook whose workflow was not told by now: the call that took it in has died.
 UNHEARD = timedelta(seconds=10)
+
+# A placing call that came to nothing for so long: its order never began, although its buyer may have been told 202.
+FORGOTTEN = timedelta(minutes=10)
 
 # The ages at which a payment that waits is read again at its provider; after the last, every hour.
 POLLS = tuple(timedelta(minutes=age) for age in (1, 2, 5, 10, 20, 30))
@@ -27,4 +31,22 @@ class Waker(Protocol):
 
     async def refund(self, refund_id: str) -> bool:
         """False when no workflow of the refund runs."""
+        ...
+
+
+class Presence(StrEnum):
+    NONE = "none"
+    RUNNING = "running"
+    CLOSED = "closed"
+
+
+class Roll(Protocol):
+    """Says which orders have workflows. Raises WorkflowsUnavailable."""
+
+    async def running(self) -> frozenset[str]:
+        """The orders whose workflows run; may be some moments behind."""
+        ...
+
+    async def presence(self, order_id: str) -> Presence:
+        """What there is of one order's workflow at this moment."""
         ...

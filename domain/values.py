@@ -2,6 +2,10 @@
 
 from pydantic import BaseModel, ConfigDict
 
+# What people may write: PostgreSQL stores no NUL, and a word that has to be there is not all blank.
+TEXT = r"^[^\x00]*$"
+WORD = r"^[^\x00]*[^\x00\s][^\x00]*$"
+
 
 class Value(BaseModel):
     """An immutable value, read from a row by attribute or from JSON; equal when its fields are."""

@@ -7,7 +7,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.cancellation import Cancellation
     from activities.failures import as_failure
     from domain.errors import OrderBusy, OrderNotCancellable
-    from domain.orders import CancelReason, Command, OrderState, OrderStatus
+    from domain.orders import CancelReason, Command, OrderState, OrderStatus, Role
     from workflows.fulfilment import FulfilmentStage
     from workflows.progress import Progress
 
@@ -17,11 +17,14 @@ class CancellationStage:
         self.progress = progress
         self.fulfilment = fulfilment
 
-    def refuse(self) -> None:
-        """The validator of `cancel`: after the first shipment a refund request is the way."""
+    def refuse(self, command: Command) -> None:
+        """The validator of `cancel`: after the first shipment a refund request is the way.
+
+        On a held order only staff may decide.
+        """
         if self.fulfilment.shipping_began and not self.progress.closed:
             raise as_failure(OrderNotCancellable(status=self.progress.state.status))
-        self.progress.refuse_if_unavailable()
+        self.progress.refuse_if_unavailable(even_held=command.role is Role.ADMIN)
         if self.progress.undecided:
             raise as_failure(OrderBusy(step="payment"))
 

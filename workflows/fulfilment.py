@@ -12,7 +12,9 @@ with workflow.unsafe.imports_passed_through():
     from activities.payments import PaymentActivities
     from domain.errors import CaptureFailed, OrderNotDeliverable, OrderNotShippable
     from domain.gateway import MoveRequest, PaymentOutcome
+    from domain.incidents import IncidentKind
     from domain.orders import Command, OrderState, OrderStatus, Role
+    from domain.payments import PaymentStatus
     from workflows.policies import at_provider, in_database
     from workflows.progress import Progress
 
@@ -31,9 +33,34 @@ class FulfilmentStage:
             return False
         if not self.accepted_by_buyer:
             await self._inspection()
-        await workflow.wait_condition(lambda: progress.busy is None)
+        await progress.free()
+        if progress.closed:
+            return False
         progress.busy = "completion"
         return True
+
+    async def lapses(self) -> bool:
+        """True when held money was not captured in time: it is given back before the provider lets it lapse (P14)."""
+        progress, captured_by = self.progress, self.progress.capture_before
+        if captured_by is None:
+            return False
+        # Nobody's answer waits for a timer.
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        left = captured_by - timedelta(seconds=progress.placement.policy.capture_margin) - workflow.now()
+        try:
+            await workflow.wait_condition(
+                lambda: not self._only_held, timeout=max(left, timedelta(0)), timeout_summary="Held money lapses"
+            )
+        except TimeoutError:
+            if progress.held:
+                progress.ask_for_attention("The held money lapses, and the order is on hold.")
+                await progress.report(IncidentKind.AUTHORIZATION_LAPSES, f"capture before {captured_by.isoformat()}")
+            await progress.free()
+        return self._only_held
+
+    @property
+    def _only_held(self) -> bool:
+        return not self.progress.closed and self.progress.state.payment_status is PaymentStatus.AUTHORIZED
 
     async def complete(self) -> None:
         step = CompleteOrder(
@@ -66,8 +93,8 @@ class FulfilmentStage:
             return shipment.state
 
     def refuse_delivery(self) -> None:
-        """The validator of `deliver`."""
-        self.progress.refuse_if_unavailable()
+        """The validator of `deliver`: that goods arrived is a fact, which a hold doesn't undo."""
+        self.progress.refuse_if_unavailable(even_held=True)
         if not self.shipping_began:
             raise as_failure(OrderNotDeliverable(status=self.progress.state.status))
 

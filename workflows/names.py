@@ -7,7 +7,10 @@ from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSear
 ORDERS = "orders"
 # Sweeps look at everything at once, and never take the place of an order's step.
 SWEEP = "sweep"
+# What people did by hand is written down beside the order's own steps.
+REPAIR = "repair"
 SWEEP_ORDERS = "sweep/orders"
+AUDIT = "audit"
 
 ORDER_STATUS = SearchAttributeKey.for_keyword("OrderStatus")
 PAYMENT_STATUS = SearchAttributeKey.for_keyword("PaymentStatus")
@@ -36,6 +39,11 @@ def provider_queue(provider: str) -> str:
 
 def order_workflow_id(order_id: str) -> str:
     return f"order/{order_id}"
+
+
+def order_of(workflow_id: str) -> str:
+    """The order that a workflow id is of."""
+    return workflow_id.removeprefix("order/")
 
 
 def refund_workflow_id(refund_id: str) -> str:

@@ -7,11 +7,13 @@ from temporalio import workflow
 from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.failures import as_failure
+    from activities.failures import as_error, as_failure
+    from domain.incidents import IncidentKind
     from domain.orders import CancelReason, Command, OrderState, OrderStatus, Placement
     from workflows.cancellation import CancellationStage
     from workflows.checkout import CheckoutStage
     from workflows.fulfilment import FulfilmentStage
+    from workflows.holding import Holding
     from workflows.payment import PaymentStage
     from workflows.progress import Progress
     from workflows.uncancelled import finish_despite_cancel
@@ -30,11 +32,13 @@ class OrderWorkflow:
         self.payment = PaymentStage(self.progress)
         self.fulfilment = FulfilmentStage(self.progress)
         self.cancellation = CancellationStage(self.progress, self.fulfilment)
+        self.holding = Holding(self.progress)
 
     @workflow.run
     async def run(self, placement: Placement) -> OrderState:  # noqa: ARG002 - the SDK gives it to __init__ too
         await finish_despite_cancel(asyncio.create_task(self._live()), self.cancellation.from_outside)
         await workflow.wait_condition(workflow.all_handlers_finished)
+        await self.holding.written()
         return self.progress.state
 
     async def _live(self) -> None:
@@ -42,7 +46,7 @@ class OrderWorkflow:
         if placed is None:
             return
         try:
-            if not await self.payment.run(placed):
+            if not await self.payment.run(placed) or await self.fulfilment.lapses():
                 await self._expire()
             elif await self.fulfilment.run():
                 await self.fulfilment.complete()
@@ -51,7 +55,7 @@ class OrderWorkflow:
         self.progress.publish()
 
     async def _expire(self) -> None:
-        await workflow.wait_condition(lambda: self.progress.busy is None)
+        await self.progress.free()
         if not self.progress.closed:
             await self.cancellation.unwind(CancelReason.EXPIRED)
 
@@ -65,10 +69,13 @@ class OrderWorkflow:
         self.progress.busy = None
         self.progress.ask_for_attention("A step can't succeed; giving everything back.")
         while not self.progress.closed:
+            await self.progress.free()
             try:
                 await self.cancellation.unwind(CancelReason.OPERATOR, end=OrderStatus.FAILED)
             except FailureError as undone:
                 workflow.logger.error("order can't be unwound", exc_info=undone)
+                error = as_error(undone)
+                await self.progress.report(IncidentKind.ORDER_NOT_UNWOUND, "no answer" if error is None else str(error))
                 await self.progress.news(_UNWIND_AGAIN, "Try to give everything back again")
 
     @workflow.update
@@ -108,8 +115,32 @@ class OrderWorkflow:
         return await self.cancellation.cancel(command)
 
     @cancel.validator
-    def _validate_cancel(self, command: Command) -> None:  # noqa: ARG002 - the SDK wants the handler's signature
-        self.cancellation.refuse()
+    def _validate_cancel(self, command: Command) -> None:
+        self.cancellation.refuse(command)
+
+    @workflow.update
+    async def resolve_payment(self, command: Command) -> OrderState:
+        return await self.payment.resolve(command)
+
+    @resolve_payment.validator
+    def _validate_resolve_payment(self, command: Command) -> None:
+        self.payment.refuse_resolution(command)
+
+    @workflow.update
+    def hold(self, command: Command) -> OrderState:
+        return self.holding.hold(command)
+
+    @hold.validator
+    def _validate_hold(self, command: Command) -> None:  # noqa: ARG002 - the SDK wants the handler's signature
+        self.holding.refuse_hold()
+
+    @workflow.update
+    def release(self, command: Command) -> OrderState:
+        return self.holding.release(command)
+
+    @release.validator
+    def _validate_release(self, command: Command) -> None:  # noqa: ARG002 - the SDK wants the handler's signature
+        self.holding.refuse_release()
 
     @workflow.signal
     async def payment_changed(self) -> None:

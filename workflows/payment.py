@@ -7,16 +7,19 @@ from temporalio import workflow
 from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.attempts import AttemptActivities, OpenAttempt, RecordAttempt
+    from activities.attempts import AttemptActivities, OpenAttempt, RecordAttempt, Resolved
     from activities.failures import as_error, as_failure
     from activities.orders import PlacedOrder
     from activities.payments import PaymentActivities
-    from domain.errors import PaymentNotOpen, RequestRefusedByProvider
-    from domain.gateway import Authorized, AuthorizeRequest, Captured, Declined, MoveRequest, PaymentOutcome, Unknown
+    from domain.errors import PaymentNotOpen, PaymentNotUnknown, ReferenceMissing, RequestRefusedByProvider
+    from domain.gateway import Authorized, AuthorizeRequest, Captured, Declined, PaymentOutcome, Unknown
     from domain.orders import Command, OrderState
+    from domain.payments import PaymentStatus
+    from domain.repair import Verdict
     from domain.values import Value
     from workflows.policies import at_provider, in_database
     from workflows.progress import Progress
+    from workflows.resolution import resolved
     from workflows.reversal import give_back
 
 
@@ -36,6 +39,9 @@ class PaymentStage:
         self.choice: Command | None = None
         self.open_for_choice = False
         self.recorded = 0
+        # The attempt that has no end yet, and what a person found out about it.
+        self.unsettled: Attempt | None = None
+        self.resolved: Resolved | None = None
 
     async def run(self, placed: PlacedOrder) -> bool:
         """True when the money is authorized or captured; False when the order ended or its deadline passed."""
@@ -48,11 +54,15 @@ class PaymentStage:
             correlation_id=placement.correlation_id,
         )
         while attempt is not None:
-            outcome = await self._record(attempt, await self._ask(attempt))
-            if await self._settled(attempt, outcome, placed.payment_deadline):
+            await workflow.wait_condition(lambda: not self.progress.held)
+            # What the provider told of an earlier attempt is no news of this one.
+            self.progress.changed = False
+            outcome = await self._watch(attempt, await self._record(attempt, await self._ask(attempt)), placed)
+            if isinstance(outcome, Authorized | Captured):
+                self.progress.capture_before = outcome.capture_before if isinstance(outcome, Authorized) else None
                 self.progress.publish()
                 return True
-            attempt = await self._next(attempt.number + 1, placed.payment_deadline)
+            attempt = await self._chosen(attempt.number + 1)
         return False
 
     def refuse_choice(self) -> None:
@@ -66,6 +76,26 @@ class PaymentStage:
         self.choice, self.open_for_choice, self.progress.busy = command, False, "payment"
         before = self.recorded
         await workflow.wait_condition(lambda: self.recorded > before)
+        return self.progress.state
+
+    def refuse_resolution(self, command: Command) -> None:
+        """The validator of `resolve_payment`."""
+        progress, finding = self.progress, command.resolution
+        progress.refuse_if_unavailable(even_held=True)
+        if self.unsettled is None or progress.state.payment_status is not PaymentStatus.UNKNOWN:
+            raise as_failure(PaymentNotUnknown(status=progress.state.payment_status))
+        assert finding is not None, "the API sends a finding with every resolution"
+        if finding.verdict is Verdict.PAID and finding.reference is None and self.unsettled.request.reference is None:
+            raise as_failure(ReferenceMissing())
+
+    async def resolve(self, command: Command) -> OrderState:
+        """The handler of `resolve_payment`: it finds how the payment ended, and the stage records it."""
+        assert self.unsettled is not None
+        assert command.resolution is not None
+        with self.progress.step("resolution"):
+            outcome = await resolved(self.unsettled.request, command.resolution)
+        self.resolved, self.progress.changed = Resolved(command=command, outcome=outcome), True
+        await workflow.wait_condition(lambda: self.resolved is None)
         return self.progress.state
 
     async def _ask(self, attempt: Attempt) -> PaymentOutcome:
@@ -87,7 +117,9 @@ class PaymentStage:
                 )
             return Unknown(reference=request.reference, reason="no_answer" if error is None else error.code)
 
-    async def _record(self, attempt: Attempt, outcome: PaymentOutcome) -> PaymentOutcome:
+    async def _record(
+        self, attempt: Attempt, outcome: PaymentOutcome, resolved: Resolved | None = None
+    ) -> PaymentOutcome:
         step = RecordAttempt(
             request=attempt.request,
             number=attempt.number,
@@ -95,6 +127,7 @@ class PaymentStage:
             request_id=attempt.request_id,
             correlation_id=attempt.correlation_id,
             at=workflow.now(),
+            resolved=resolved,
         )
         self.progress.state = await in_database(
             AttemptActivities.record, step, f"Attempt {attempt.number}: {outcome.kind}"
@@ -104,39 +137,49 @@ class PaymentStage:
         self.progress.tell(_STORIES[outcome.kind])
         return outcome
 
-    async def _settled(self, attempt: Attempt, outcome: PaymentOutcome, deadline: datetime) -> bool:
-        """Read the provider's state again whenever it tells of a change, until the attempt has an end."""
-        while not isinstance(outcome, Authorized | Captured | Declined):
-            # An order is never given up while its money may be taken.
-            until = None if self.progress.undecided else deadline
+    async def _watch(self, attempt: Attempt, outcome: PaymentOutcome, placed: PlacedOrder) -> PaymentOutcome:
+        """Read the provider's state whenever it tells of a change, until there is money, another choice, or no time.
+
+        An attempt that was declined is watched too: its buyer may pay after all on the provider's page.
+        """
+        self.unsettled = attempt
+        while not isinstance(outcome, Authorized | Captured) and self.choice is None:
+            self.open_for_choice = isinstance(outcome, Declined) and not self.progress.closed
             if isinstance(outcome, Unknown):
                 self.progress.ask_for_attention(_STORIES[outcome.kind])
-            # A cancellation under way goes first: it may end what there is to read.
-            if not await self._wait(lambda: self.progress.changed and self.progress.busy is None, until):
-                return False
-            self.progress.changed, self.progress.busy = False, "payment"
-            outcome = await self._record(attempt, await self._read(attempt, outcome.reference))
-        return isinstance(outcome, Authorized | Captured)
+            # An order is never given up while its money may be taken.
+            until = None if self.progress.undecided else placed.payment_deadline
+            if not await self._wait(self._told, until):
+                break
+            if self.choice is None:
+                outcome = await self._news(attempt, outcome)
+        self.unsettled, self.open_for_choice = None, False
+        return outcome
+
+    def _told(self) -> bool:
+        """A cancellation under way goes before news of the payment: it may end what there is to read."""
+        return self.choice is not None or (self.progress.changed and self.progress.busy is None)
+
+    async def _news(self, attempt: Attempt, last: PaymentOutcome) -> PaymentOutcome:
+        self.progress.changed = False
+        if isinstance(last, Declined) and last.reference is None:
+            # It came to nothing at the provider: there is nothing to read.
+            return last
+        self.progress.busy, self.open_for_choice = "payment", False
+        if self.resolved is None:
+            return await self._record(attempt, await self._read(attempt, last.reference))
+        outcome = await self._record(attempt, self.resolved.outcome, self.resolved)
+        self.resolved = None
+        return outcome
 
     async def _read(self, attempt: Attempt, reference: str | None) -> PaymentOutcome:
         if reference is None:
             return await self._ask(attempt)
-        request = attempt.request
-        move = MoveRequest(
-            provider=request.provider,
-            key=request.key,
-            order_id=request.order_id,
-            reference=reference,
-            amount=request.amount,
-            payment_amount=request.amount,
-            currency=request.currency,
-        )
-        return await at_provider(PaymentActivities.read, move, request.provider, "Read the provider's state")
+        request = attempt.request.about(reference)
+        return await at_provider(PaymentActivities.read, request, request.provider, "Read the provider's state")
 
-    async def _next(self, number: int, deadline: datetime) -> Attempt | None:
-        self.open_for_choice = not self.progress.closed
-        await self._wait(lambda: self.choice is not None, deadline)
-        self.open_for_choice = False
+    async def _chosen(self, number: int) -> Attempt | None:
+        """The attempt that the buyer chose, written down; None without a choice."""
         if self.choice is None:
             return None
         command, self.choice = self.choice, None

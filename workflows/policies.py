@@ -7,7 +7,7 @@ from typing import TypeVar
 from temporalio import workflow
 from temporalio.common import RetryPolicy
 
-from workflows.names import provider_queue
+from workflows.names import REPAIR, provider_queue
 
 Input = TypeVar("Input")
 Output = TypeVar("Output")
@@ -28,7 +28,7 @@ _LOCAL_RETRY_THRESHOLD = timedelta(seconds=2)
 # Above the provider client's own timeout, so that Temporal never gives up on a call that is still answered.
 _PROVIDER_TIMEOUT = timedelta(seconds=20)
 # Stripe may forget an idempotency key after 24 h; within the window a repeat is harmless, beyond it nothing is.
-_KEY_WINDOW = timedelta(hours=23)
+KEY_WINDOW = timedelta(hours=23)
 _PROVIDER_RETRY = RetryPolicy(
     initial_interval=timedelta(milliseconds=500),
     backoff_coefficient=2,
@@ -48,14 +48,36 @@ async def in_database(step: Callable[[Holder, Input], Awaitable[Output]], given:
     )
 
 
-async def at_provider(step: Callable[[Holder, Input], Output], given: Input, provider: str, summary: str) -> Output:
+async def by_hand(step: Callable[[Holder, Input], Awaitable[Output]], given: Input, summary: str) -> Output:
+    """Run a database step beside the order's own: the answer of the update that asks for it does not wait.
+
+    The same step as a local activity would hold that answer back until the database is there.
+    """
+    return await workflow.execute_activity_method(
+        step,
+        given,
+        task_queue=REPAIR,
+        start_to_close_timeout=_DATABASE_TIMEOUT,
+        retry_policy=_DATABASE_RETRY,
+        summary=summary,
+    )
+
+
+async def at_provider(
+    step: Callable[[Holder, Input], Output],
+    given: Input,
+    provider: str,
+    summary: str,
+    *,
+    within: timedelta = KEY_WINDOW,
+) -> Output:
     """Run a provider call on its provider's queue; retried with the same key while the provider remembers keys."""
     return await workflow.execute_activity_method(
         step,
         given,
         task_queue=provider_queue(provider),
         start_to_close_timeout=_PROVIDER_TIMEOUT,
-        schedule_to_close_timeout=_KEY_WINDOW,
+        schedule_to_close_timeout=within,
         retry_policy=_PROVIDER_RETRY,
         summary=summary,
     )

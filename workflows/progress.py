@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
@@ -11,10 +11,13 @@ from temporalio.common import SearchAttributeUpdate
 with workflow.unsafe.imports_passed_through():
     from activities.cancellation import Cancellation
     from activities.failures import as_failure
-    from domain.errors import OrderBusy, OrderClosed
+    from activities.repair import RepairActivities, Trouble
+    from domain.errors import OrderBusy, OrderClosed, OrderHeld
+    from domain.incidents import IncidentKind
     from domain.orders import ORDER_MOVES, Command, OrderState, OrderStatus, Placement
     from domain.payments import PaymentStatus
     from workflows import names
+    from workflows.policies import by_hand
 
 Undo = Callable[[Cancellation], Awaitable[None]]
 
@@ -28,7 +31,12 @@ class Progress:
             order_id=placement.order_id, status=OrderStatus.PENDING, payment_status=PaymentStatus.PENDING
         )
         self.amount: int | None = None
+        # Until when money that is held can be captured, if the provider says.
+        self.capture_before: datetime | None = None
         self.busy: str | None = "checkout"
+        # An operator said to stand still: what has begun is finished, nothing new begins.
+        self.held = False
+        self._story = ""
         # The provider told of a change; many tellings are one re-read.
         self.changed = False
         # What to undo, oldest first; each is pushed before its stage acts.
@@ -47,12 +55,21 @@ class Progress:
         """Whether the provider may have taken the money, or may still take it: then nothing can be given back."""
         return self.state.payment_status in {PaymentStatus.PROCESSING, PaymentStatus.UNKNOWN}
 
-    def refuse_if_unavailable(self) -> None:
-        """Raises OrderClosed or OrderBusy as the failure that an update's validator answers with."""
+    def refuse_if_unavailable(self, *, even_held: bool = False) -> None:
+        """Raises OrderClosed, OrderHeld or OrderBusy as the failure that an update's validator answers with.
+
+        `even_held` lets pass what is allowed on a held order.
+        """
         if self.closed:
             raise as_failure(OrderClosed(status=self.state.status))
+        if self.held and not even_held:
+            raise as_failure(OrderHeld())
         if self.busy is not None:
             raise as_failure(OrderBusy(step=self.busy))
+
+    async def free(self) -> None:
+        """Wait until the order may take its next step by itself: nothing is under way and nobody holds it."""
+        await workflow.wait_condition(lambda: self.closed or (self.busy is None and not self.held))
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -65,7 +82,15 @@ class Progress:
 
     def tell(self, story: str) -> None:
         """Show people in the Web UI, in words, what the order is doing; Markdown, no personal data."""
-        workflow.set_current_details(f"**{self.state.status}**, payment {self.state.payment_status}. {story}")
+        self._story = story
+        self.tell_again()
+
+    def tell_again(self) -> None:
+        """Show the same story with what has changed around it."""
+        held = "**On hold.** " if self.held else ""
+        workflow.set_current_details(
+            f"{held}**{self.state.status}**, payment {self.state.payment_status}. {self._story}"
+        )
 
     async def news(self, within: timedelta, why: str) -> None:
         """Wait until the provider tells of a change, the order is closed, or time is up; `why` names the timer."""
@@ -89,6 +114,11 @@ class Progress:
         """Mark the order for a person."""
         workflow.upsert_search_attributes([names.NEEDS_ATTENTION.value_set(value=True)])
         self.tell(story)
+
+    async def report(self, kind: IncidentKind, details: str) -> None:
+        """Open an incident about this order."""
+        trouble = Trouble(kind=kind, subject=self.order_id, details=details, at=workflow.now())
+        await by_hand(RepairActivities.report, trouble, "Open an incident")
 
     def correlation(self, command: Command | None) -> str:
         return self.placement.correlation_id if command is None else command.correlation_id

@@ -1,6 +1,9 @@
 """What Temporal starts by itself."""
 
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
+from typing import Any, NamedTuple
 
 from temporalio.client import (
     Client,
@@ -14,33 +17,41 @@ from temporalio.client import (
 )
 
 from workflows import names
+from workflows.audit import AuditWorkflow
 from workflows.policies import TASK_TIMEOUT
 from workflows.sweep import SweepWorkflow
 
-_EVERY = timedelta(minutes=1)
+
+class _Plan(NamedTuple):
+    """A workflow that Temporal starts by itself, under the id of its schedule, one run at a time."""
+
+    run: Callable[..., Awaitable[Any]]
+    id: str
+    every: timedelta
+    summary: str
 
 
-async def ensure_sweep(client: Client) -> None:
-    """Have orders swept every minute, one sweep at a time; a schedule that is there already stays as it is."""
-    action = ScheduleActionStartWorkflow(
-        SweepWorkflow.run,
-        id=names.SWEEP_ORDERS,
-        task_queue=names.ORDERS,
-        task_timeout=TASK_TIMEOUT,
-        static_summary="Look for what no workflow was told",
-    )
-    schedule = Schedule(
-        action=action,
-        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=_EVERY)]),
-        # Sweeps that were missed need not be made up for: the next one looks back to the last.
-        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=_EVERY),
-    )
-    try:
-        await client.create_schedule(names.SWEEP_ORDERS, schedule)
-    except ScheduleAlreadyRunningError:
-        return
+_SWEEP = _Plan(SweepWorkflow.run, names.SWEEP_ORDERS, timedelta(minutes=1), "Look for what no workflow was told")
+_AUDIT = _Plan(AuditWorkflow.run, names.AUDIT, timedelta(hours=1), "Check the books, and orders against workflows")
+
+
+async def ensure_schedules(client: Client) -> None:
+    """Have orders swept every minute and audited every hour; a schedule that is there already stays as it is."""
+    for plan in (_SWEEP, _AUDIT):
+        action = ScheduleActionStartWorkflow(
+            plan.run, id=plan.id, task_queue=names.ORDERS, task_timeout=TASK_TIMEOUT, static_summary=plan.summary
+        )
+        schedule = Schedule(
+            action=action,
+            spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=plan.every)]),
+            # Runs that were missed need not be made up for: the next one looks back to the last.
+            policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=plan.every),
+        )
+        with suppress(ScheduleAlreadyRunningError):
+            await client.create_schedule(plan.id, schedule)
 
 
 async def sweep_now(client: Client) -> None:
-    """Start a sweep at once, as the schedule would."""
-    await client.get_schedule_handle(names.SWEEP_ORDERS).trigger(overlap=ScheduleOverlapPolicy.SKIP)
+    """Start a sweep and an audit at once, as their schedules would."""
+    for plan in (_SWEEP, _AUDIT):
+        await client.get_schedule_handle(plan.id).trigger(overlap=ScheduleOverlapPolicy.SKIP)

@@ -12,7 +12,7 @@ from api.deps import SignedIn, Wired
 from db.tables import Account
 from domain.errors import CredentialsWrong
 from domain.orders import Role
-from domain.values import Value
+from domain.values import TEXT, Value
 
 router = APIRouter(prefix="/v1/auth", tags=["Accounts"])
 
@@ -22,7 +22,7 @@ _DECOY = _hasher.hash("no account has this password")
 
 
 class Credentials(BaseModel):
-    email: Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=254)]
+    email: Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=254, pattern=TEXT)]
     password: Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
@@ -41,7 +41,7 @@ class Verified(Value):
     role: Role
 
 
-@router.post("/login", operation_id="logIn")
+@router.post("/login", operation_id="logIn", responses={401: {}})
 async def log_in(body: Credentials, wired: Wired) -> AccessToken:
     """Exchange e-mail and password for an access token."""
     async with wired.database.transaction() as session:

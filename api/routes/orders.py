@@ -4,17 +4,18 @@ from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import AfterValidator, BaseModel, Field, HttpUrl, StringConstraints
+from pydantic import BaseModel, Field, HttpUrl, StrictBool, StringConstraints
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api import commands, orders
-from api.commands import Send
-from api.deps import Buyer, CorrelationId, Principal, SignedIn, Staff, Wired, Wiring, only
+from api.commands import DONE, Send
+from api.deps import Admin, Buyer, CorrelationId, Principal, SignedIn, Staff, Wired, Wiring, only
 from api.idempotency import Answer, Call, Claim, Once
 from api.lists import Page, Paging, page_of
 from api.orders import AcceptedOrder
 from api.schemas import Sent
+from db.commands import PLACE_ROUTE
 from db.ids import new_id
 from db.pricing import one_currency
 from db.tables import Fulfilment, Order, Payment
@@ -30,18 +31,25 @@ from domain.orders import (
     Role,
 )
 from domain.payments import Choice, PaymentStatus
+from domain.repair import HoldReason
+from domain.values import TEXT, WORD
 
 router = APIRouter(prefix="/v1/orders", tags=["Orders"])
 
-Notes = Annotated[str, StringConstraints(max_length=2000)]
-Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+Notes = Annotated[str, StringConstraints(max_length=2000, pattern=TEXT)]
+OperatorNote = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000, pattern=TEXT)]
+Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=WORD)]
 
 
 class CardPayment(Sent):
-    """A provider's token for a card; card numbers are never taken."""
+    """A provider's token for a card; card numbers are never taken.
+
+    Without the token the answer's `next_action` is `confirm_card`, and the buyer's browser gives the card to the
+    provider with its client secret.
+    """
 
     method: Literal["card"]
-    payment_method_id: Annotated[str, StringConstraints(pattern=r"^pm_[A-Za-z0-9_]{1,100}$")]
+    payment_method_id: Annotated[str | None, StringConstraints(pattern=r"^pm_[A-Za-z0-9_]{1,100}$")] = None
     capture: Literal["automatic", "manual"] = "automatic"
 
 
@@ -52,7 +60,7 @@ class OrderRequest(Sent):
     shipping_address: Address
     billing_address: Address | None = None
     shipping_method: Word = "standard"
-    expected_total: Minor | None = None
+    expected_total: Annotated[Minor, Field(ge=0)] | None = None
     notes: Notes | None = None
     payment: CardPayment
 
@@ -60,7 +68,7 @@ class OrderRequest(Sent):
 class ShipRequest(Sent):
     carrier: Word
     tracking_number: Word
-    tracking_url: Annotated[HttpUrl | None, AfterValidator(lambda url: url and str(url))] = None
+    tracking_url: HttpUrl | None = None
     fulfilment_id: FulfilmentId | None = None
 
 
@@ -71,8 +79,19 @@ class DeliverRequest(Sent):
 class CancelRequest(Sent):
     """`restock: false` takes the goods off the shelf instead of giving them back to be sold."""
 
-    reason: Annotated[str, StringConstraints(max_length=500)] = ""
-    restock: bool = True
+    reason: Annotated[str, StringConstraints(max_length=500, pattern=TEXT)] = ""
+    restock: StrictBool = True
+
+
+class HoldRequest(Sent):
+    """`note` stays with the request; it is shown to nobody else."""
+
+    reason: HoldReason
+    note: OperatorNote = ""
+
+
+class ReleaseRequest(Sent):
+    note: OperatorNote = ""
 
 
 class PayRequest(Sent):
@@ -89,10 +108,6 @@ Canceller = Annotated[Principal, Depends(only(Role.BUYER, Role.ADMIN))]
 _PLACED: dict[int | str, dict[str, Any]] = {
     201: {"model": OrderView, "description": "The order after its first payment attempt."},
     202: {"model": AnyOrder, "description": "Accepted; look again at the Location."},
-}
-_DONE: dict[int | str, dict[str, Any]] = {
-    200: {"model": OrderView},
-    202: {"model": OrderView, "description": "Accepted; look again at the Location."},
 }
 
 
@@ -113,7 +128,7 @@ async def place_order(
     return await once.once(
         Call(
             caller=caller,
-            route=orders.PLACE_ROUTE,
+            route=PLACE_ROUTE,
             body=body.model_dump(mode="json"),
             resource_id=new_id("ord"),
             recall=partial(orders.recall, wired, caller, 201),
@@ -154,29 +169,41 @@ async def get_order(order_id: OrderId, caller: SignedIn, wired: Wired) -> AnyOrd
     return orders.shown(wired, caller, order) if isinstance(order, OrderView) else order
 
 
-@router.post("/{order_id}/pay", operation_id="payOrder", responses=_DONE)
+@router.post("/{order_id}/pay", operation_id="payOrder", responses=DONE)
 async def pay_order(order_id: OrderId, body: PayRequest, caller: Buyer, send: Send) -> Response:
     """Choose another card after a decline, until the payment deadline."""
     choice = Choice.model_validate(body.payment)
     return await send.once(caller, order_id, "pay", body, payment=choice)
 
 
-@router.post("/{order_id}/ship", operation_id="shipOrder", responses=_DONE)
+@router.post("/{order_id}/ship", operation_id="shipOrder", responses=DONE)
 async def ship_order(order_id: OrderId, body: ShipRequest, caller: Staff, send: Send) -> Response:
     """Hand goods to a carrier; money that is only held is captured first."""
     return await send.once(caller, order_id, "ship", body, fulfilment_id=body.fulfilment_id)
 
 
-@router.post("/{order_id}/deliver", operation_id="deliverOrder", responses=_DONE)
+@router.post("/{order_id}/deliver", operation_id="deliverOrder", responses=DONE)
 async def deliver_order(order_id: OrderId, body: DeliverRequest, caller: SignedIn, send: Send) -> Response:
     """Say that the goods arrived: the buyer's word is final, another's starts the inspection window."""
     return await send.once(caller, order_id, "deliver", body, fulfilment_id=body.fulfilment_id)
 
 
-@router.post("/{order_id}/cancel", operation_id="cancelOrder", responses=_DONE)
+@router.post("/{order_id}/cancel", operation_id="cancelOrder", responses=DONE)
 async def cancel_order(order_id: OrderId, body: CancelRequest, caller: Canceller, send: Send) -> Response:
     """End an order that is not shipped; its money goes back and its stock is given free."""
     return await send.once(caller, order_id, "cancel", body, restock=body.restock)
+
+
+@router.post("/{order_id}/hold", operation_id="holdOrder", responses=DONE)
+async def hold_order(order_id: OrderId, body: HoldRequest, caller: Admin, send: Send) -> Response:
+    """Let the order go no further: what has begun is finished, nothing new begins until it is released."""
+    return await send.once(caller, order_id, "hold", body, hold=body.reason)
+
+
+@router.post("/{order_id}/release", operation_id="releaseOrder", responses=DONE)
+async def release_order(order_id: OrderId, body: ReleaseRequest, caller: Admin, send: Send) -> Response:
+    """Let a held order go on."""
+    return await send.once(caller, order_id, "release", body)
 
 
 def _placement(

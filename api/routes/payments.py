@@ -3,23 +3,38 @@
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import BaseModel, StringConstraints
 from sqlalchemy import select
 
 from api import orders
-from api.deps import Principal, Wired, only
+from api.commands import DONE, Send
+from api.deps import Admin, Principal, Wired, only
 from api.lists import Page, Paging, page_of
+from api.schemas import Sent
 from db.queries import payment_views
 from db.tables import Order, Payment
 from domain.errors import ResourceNotFound
 from domain.ids import OrderId, PaymentId
 from domain.orders import PaymentView, Role
 from domain.payments import PaymentStatus
+from domain.repair import ProviderReference, Resolution, Verdict
+from domain.values import WORD
 
 router = APIRouter(tags=["Payments"])
 
 Reader = Annotated[Principal, Depends(only(Role.BUYER, Role.ADMIN))]
+
+
+class ResolveRequest(Sent):
+    """How an unknown payment ended; `evidence` says how that is known, and stays with the request.
+
+    `reference` is the provider's id of the payment, when none is on record.
+    """
+
+    outcome: Verdict
+    reference: ProviderReference | None = None
+    evidence: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=WORD)]
 
 
 class PaymentFilter(BaseModel):
@@ -58,3 +73,16 @@ async def list_order_payments(order_id: OrderId, caller: Reader, wired: Wired, p
         await orders.found(session, caller, order_id)
         query = select(Payment.id).where(Payment.order_id == order_id)
         return await page_of(session, query, Payment.id, paging, partial(payment_views, session))
+
+
+@router.post("/v1/payments/{payment_id}/resolve", operation_id="resolvePayment", responses=DONE)
+async def resolve_payment(
+    payment_id: PaymentId, body: ResolveRequest, caller: Admin, wired: Wired, send: Send
+) -> Response:
+    """Say how a payment ended of which nobody knows. The provider is asked once more, and its word goes first."""
+    async with wired.database.transaction() as session:
+        order_id = await session.scalar(select(Payment.order_id).where(Payment.id == payment_id))
+    if order_id is None:
+        raise ResourceNotFound(resource="payment", id=payment_id)
+    finding = Resolution(verdict=body.outcome, reference=body.reference)
+    return await send.once(caller, order_id, "resolve", body, resolution=finding)

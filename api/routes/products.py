@@ -5,7 +5,7 @@ from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, Field, HttpUrl, StringConstraints
+from pydantic import BaseModel, Field, HttpUrl, StrictBool, StringConstraints
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,32 +19,32 @@ from db.tables import Product, Stock
 from domain.errors import ResourceNotFound
 from domain.events import Event, EventType
 from domain.ids import AccountId, ProductId
-from domain.money import Currency, Money
+from domain.money import EXPONENTS, Currency, Money
 from domain.orders import Role
-from domain.values import Value
+from domain.values import TEXT, WORD, Value
 
 router = APIRouter(prefix="/v1/products", tags=["Catalogue"])
 
 # No piece costs more: a whole order of them still fits what one order may cost.
 MAX_PRICE = 10**10
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=WORD)]
 
 
 class Price(BaseModel):
     """In minor units of the currency."""
 
     amount: Annotated[int, Field(strict=True, ge=1, le=MAX_PRICE)]
-    currency: Currency
+    currency: Annotated[Currency, Field(json_schema_extra={"enum": sorted(EXPONENTS)})]
 
 
 class NewProduct(Sent):
     name: Name
-    description: Annotated[str, StringConstraints(max_length=10_000)] = ""
+    description: Annotated[str, StringConstraints(max_length=10_000, pattern=TEXT)] = ""
     price: Price
     category: Name | None = None
     image_url: HttpUrl | None = None
-    active: bool = True
+    active: StrictBool = True
     stock: Annotated[int, Field(strict=True, ge=0, le=10**9)] = 0
     tax_code: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,40}$")] = "standard"
 

@@ -15,7 +15,7 @@ from workflows.waking import TemporalWaker
 router = APIRouter(tags=["Webhooks"])
 
 
-@router.post("/v1/webhooks/{provider}", operation_id="receiveWebhook", status_code=204)
+@router.post("/v1/webhooks/{provider}", operation_id="receiveWebhook", status_code=204, responses={400: {}, 413: {}})
 async def receive_webhook(
     provider: str,
     request: Request,

@@ -15,6 +15,7 @@ class Incident(Table):
     id: Mapped[IncidentKey] = mapped_column(primary_key=True)
     kind: Mapped[IncidentKind] = mapped_column(status_of(IncidentKind, "kind"))
     subject: Mapped[str]
+    details: Mapped[str | None]
     opened: Mapped[Time]
     closed: Mapped[Time | None]
     closed_by: Mapped[AccountKey | None] = mapped_column(ForeignKey("accounts.id"))

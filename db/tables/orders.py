@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Numeric, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Numeric, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -35,6 +35,8 @@ class Order(Table):
     first_run_id: Mapped[str]
     status: Mapped[OrderStatus] = mapped_column(status_of(OrderStatus, "status"), index=True)
     cancel_reason: Mapped[CancelReason | None] = mapped_column(status_of(CancelReason, "cancel_reason"))
+    # An operator's word: the order goes no further until it is released.
+    held: Mapped[bool] = mapped_column(server_default=text("false"))
     currency: Mapped[CurrencyCode]
     subtotal: Mapped[Amount]
     discount: Mapped[Amount]

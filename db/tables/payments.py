@@ -33,7 +33,7 @@ class PaymentAttempt(Table):
 
     payment_id: Mapped[PaymentKey] = mapped_column(ForeignKey("payments.id"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    payment_method_id: Mapped[str]
+    payment_method_id: Mapped[str | None]
     status: Mapped[AttemptStatus] = mapped_column(status_of(AttemptStatus, "status"))
     decline_code: Mapped[str | None]
     message: Mapped[str | None]

@@ -27,7 +27,10 @@ class Request(Table):
     response: Mapped[bytes | None] = mapped_column(LargeBinary)
     created: Mapped[Time]
 
-    __table_args__ = (UniqueConstraint("account_id", "route", "key"),)
+    __table_args__ = (
+        UniqueConstraint("account_id", "route", "key"),
+        Index("ix_requests_unanswered", "created", postgresql_where="status IS NULL"),
+    )
 
 
 class CommandOutcome(Table):

@@ -66,7 +66,18 @@ def outcome(intent: PaymentIntent, request: AuthorizeRequest | MoveRequest) -> P
         case "processing":
             return Pending(reference=intent.id)
         case _:
-            return _declined(intent.last_payment_error, intent.id)
+            return _buyers_turn(intent, request)
+
+
+def _buyers_turn(intent: PaymentIntent, request: AuthorizeRequest | MoveRequest) -> ActionRequired | Declined:
+    """Declined, or not tried yet: then the buyer's browser has the secret and gives the card.
+
+    What an attempt without a card finds when it begins is the decline of the one before.
+    """
+    begins = isinstance(request, AuthorizeRequest) and request.payment_method_id is None
+    if intent.last_payment_error is None or begins:
+        return ActionRequired(reference=intent.id, client_secret=intent.client_secret or "")
+    return _declined(intent.last_payment_error, intent.id)
 
 
 def _capture_before(intent: PaymentIntent) -> datetime | None:

@@ -5,6 +5,7 @@ from typing import Literal
 
 import stripe
 from stripe import PaymentIntent, Refund, StripeClient
+from stripe.params import PaymentIntentCreateParams
 
 from domain.errors import HoldfastError
 from domain.gateway import (
@@ -119,22 +120,22 @@ class StripeGateway:
             return refund_outcome(self._client.v1.refunds.retrieve(request.refund_reference), request)
 
     def _create(self, request: AuthorizeRequest) -> PaymentIntent:
-        return self._client.v1.payment_intents.create(
-            {
-                "amount": to_stripe(request.amount, request.currency),
-                "currency": request.currency.lower(),
-                "payment_method": request.payment_method_id,
-                "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
-                "capture_method": _capture_method(request),
-                "confirm": True,
-                "metadata": {"order_id": request.order_id, "payment_id": request.payment_id},
-                "expand": ["latest_charge"],
-            },
-            {"idempotency_key": request.key},
-        )
+        params: PaymentIntentCreateParams = {
+            "amount": to_stripe(request.amount, request.currency),
+            "currency": request.currency.lower(),
+            "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
+            "capture_method": _capture_method(request),
+            "metadata": {"order_id": request.order_id, "payment_id": request.payment_id},
+            "expand": ["latest_charge"],
+        }
+        if request.payment_method_id is not None:
+            params |= {"payment_method": request.payment_method_id, "confirm": True}
+        return self._client.v1.payment_intents.create(params, {"idempotency_key": request.key})
 
     def _confirm(self, request: AuthorizeRequest) -> PaymentIntent:
         assert request.reference is not None
+        if request.payment_method_id is None:
+            return self._retrieve(request.reference)
         return self._client.v1.payment_intents.confirm(
             request.reference,
             {

@@ -106,6 +106,24 @@ async def order_completed_when_nobody_objects(arena: Arena) -> str:
     return order_workflow_id(order)
 
 
+async def order_held_and_released(arena: Arena) -> str:
+    order = await _placed(arena)
+    await arena.command(order, "hold", Role.ADMIN, reason="fraud_review")
+    await arena.command(order, "release", Role.ADMIN)
+    await arena.command(order, "ship", Role.SELLER)
+    await arena.command(order, "deliver")
+    await arena.until(order, status="completed")
+    return order_workflow_id(order)
+
+
+async def order_whose_money_lapsed(arena: Arena) -> str:
+    arena.stripe.script(hold_ms=4000)
+    arena.rule(capture_margin=3)
+    order = await _placed(arena, capture="manual")
+    await arena.until(order, status="cancelled", cancel_reason="expired")
+    return order_workflow_id(order)
+
+
 async def refund_completed(arena: Arena) -> str:
     order = await _placed(arena)
     await arena.command(order, "cancel")
@@ -135,6 +153,8 @@ ENDINGS: dict[str, Callable[[Arena], Awaitable[str]]] = {
         order_confirmed_with_the_bank,
         order_expired,
         order_completed_when_nobody_objects,
+        order_held_and_released,
+        order_whose_money_lapsed,
         refund_completed,
         refund_completed_later,
     )

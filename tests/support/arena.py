@@ -23,15 +23,18 @@ from api.commands import RETRIES
 from api.deps import Wiring
 from api.tokens import Tokens
 from db import stock
+from db.books import check
 from db.ids import new_id
 from db.seed import seed_prices
 from db.session import Database
 from db.tables import Account, Product
+from domain.books import Finding, ProviderTruth
 from domain.gateway import PaymentGateway
 from domain.orders import Policy, Role
 from providers.stripe import NAME as STRIPE
 from providers.stripe.gateway import StripeGateway
 from providers.stripe.webhooks import StripeWebhooks
+from sandbox.books_truth import stripe_truth
 from tests.support.stripe_sandbox import SECRET, Sandbox
 
 ADDRESS = {
@@ -66,8 +69,10 @@ async def serving(app: ASGIApp, listening: socket) -> AsyncIterator[None]:
         await task
 
 
-async def eventually(condition: Any, *, seconds: float = 30.0) -> Any:
-    """Wait until a (sync or async) condition is truthy, and return it."""
+async def eventually(
+    condition: Any, *, seconds: float = 30.0, pause: float = 0.02, why: str = "what was waited for did not come"
+) -> Any:
+    """Wait until a (sync or async) condition is truthy, and return it; `why` says what it means that it never was."""
     give_up = asyncio.get_running_loop().time() + seconds
     while True:
         seen = condition()
@@ -75,8 +80,8 @@ async def eventually(condition: Any, *, seconds: float = 30.0) -> Any:
             seen = await seen
         if seen:
             return seen
-        assert asyncio.get_running_loop().time() < give_up, "what was waited for did not come"
-        await asyncio.sleep(0.02)
+        assert asyncio.get_running_loop().time() < give_up, why
+        await asyncio.sleep(pause)
 
 
 @dataclass
@@ -95,10 +100,8 @@ class Arena:
 
     async def start_workers(self) -> None:
         self._working = contextlib.AsyncExitStack()
-        await self._working.enter_async_context(workers.orders_worker(self.temporal, self.database))
-        await self._working.enter_async_context(workers.sweep_worker(self.temporal, self.database))
-        for name in self.providers:
-            await self._working.enter_async_context(workers.provider_worker(self.temporal, self.providers, name))
+        for worker in workers.all_workers(self.temporal, self.database, self.providers):
+            await self._working.enter_async_context(worker)
 
     async def stop_workers(self) -> None:
         await self._working.aclose()
@@ -179,6 +182,24 @@ class Arena:
             body = {"carrier": "DHL", "tracking_number": "JD01", **body}
         return await self.post(f"/v1/orders/{order_id}/{verb}", body, who, key)
 
+    async def insist(
+        self,
+        order: Mapping[str, Any] | str,
+        verb: str,
+        who: Role | str = Role.BUYER,
+        key: str | None = None,
+        **body: Any,
+    ) -> httpx2.Response:
+        """The answer to a command that is repeated with its key for as long as the order is busy."""
+        key = key or str(uuid.uuid4())
+
+        async def settled() -> httpx2.Response | None:
+            answer = await self.command(order, verb, who, key, **body)
+            return None if answer.status_code == 409 and answer.json()["code"] == "order_busy" else answer
+
+        answer: httpx2.Response = await eventually(settled)
+        return answer
+
     async def order(self, order_id: str) -> Any:
         return await self.get(f"/v1/orders/{order_id}", Role.ADMIN)
 
@@ -195,6 +216,11 @@ class Arena:
     async def truth(self, order_id: str) -> dict[str, Any]:
         """What the provider knows of the order's money."""
         return await asyncio.to_thread(self.stripe.state, order_id)
+
+    async def audit(self) -> tuple[ProviderTruth, tuple[Finding, ...]]:
+        """What the provider knows of all orders' money, and everything in the books that is off against it."""
+        truth = await stripe_truth(self.stripe.url)
+        return truth, await check(self.database, {STRIPE: truth})
 
 
 def order_body(

@@ -16,7 +16,7 @@ from domain.refunds import RefundStatus
 from tests.support.arena import Arena, eventually
 from workflows import names
 from workflows.policies import TASK_TIMEOUT
-from workflows.schedules import ensure_sweep, sweep_now
+from workflows.schedules import ensure_schedules, sweep_now
 from workflows.sweep import SweepWorkflow
 from workflows.waking import TemporalWaker
 
@@ -170,8 +170,8 @@ async def test_an_order_whose_workflow_was_terminated_is_reported_and_not_touche
 
 
 async def test_the_schedule_is_made_once_and_sweeps(arena: Arena) -> None:
-    await ensure_sweep(arena.temporal)
-    await ensure_sweep(arena.temporal)
+    await ensure_schedules(arena.temporal)
+    await ensure_schedules(arena.temporal)
     handle = arena.temporal.get_schedule_handle(names.SWEEP_ORDERS)
     assert (await handle.describe()).schedule.policy.overlap is ScheduleOverlapPolicy.SKIP
 

@@ -166,7 +166,7 @@ async def test_a_buyer_who_pays_at_the_bank_after_a_failed_try_gets_the_money_ba
     # The page with the client secret is still open.
     arena.stripe.client().v1.payment_intents.confirm(intent, {"payment_method": "pm_card_visa"})
 
-    await arena.command(order, "cancel")
+    await arena.insist(order, "cancel")
 
     await arena.until(order["id"], status="cancelled", payment_status="refunded")
     assert (await arena.truth(order["id"])).items() >= BACK.items()

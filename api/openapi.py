@@ -1,0 +1,115 @@
+"""The OpenAPI document: how a route refuses is read off what it takes and depends on, for FastAPI does not see it."""
+
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any
+
+from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
+from pydantic import Field
+
+from api.deps import Only, wiring
+from api.problems import MEDIA_TYPE
+from domain.errors import BY_CODE
+from domain.values import Value
+
+KEY_HEADER = "Idempotency-Key"
+_REF = "#/components/schemas/"
+# FastAPI's own form of a 422, which is never sent.
+_UNSENT = ("HTTPValidationError", "ValidationError")
+_DESCRIPTIONS = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    409: "Conflict",
+    413: "Content Too Large",
+    422: "Unprocessable Content",
+    503: "Service Unavailable; repeat the request after `Retry-After` seconds.",
+}
+
+
+class Flaw(Value):
+    """One invalid field: `pointer` leads to it (RFC 6901), its value is never repeated."""
+
+    pointer: str
+    detail: str
+    code: str
+
+
+class Problem(Value):
+    """Why a call was refused (RFC 9457). `code` is stable; `errors` come with invalid bodies and parameters."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: Annotated[str, Field(json_schema_extra={"enum": sorted(BY_CODE)})]
+    request_id: str
+    errors: tuple[Flaw, ...] = ()
+
+
+class Documented(FastAPI):
+    """An app whose OpenAPI document declares every refusal."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Complete FastAPI's document; doing it again changes nothing."""
+        document = super().openapi()
+        for route in iter_route_contexts(self.routes):
+            if isinstance(route.original_route, APIRoute) and route.include_in_schema:
+                for method in route.methods or ():
+                    _complete(document["paths"][route.path_format][method.lower()], route)
+        schemas = document["components"]["schemas"]
+        for name in _UNSENT:
+            schemas.pop(name, None)
+        schemas["Problem"] = Problem.model_json_schema(ref_template=_REF + "{model}", mode="serialization")
+        schemas.update(schemas["Problem"].pop("$defs"))
+        return document
+
+
+def _complete(operation: dict[str, Any], route: RouteContext) -> None:
+    responses = operation["responses"]
+    for status in _refusals(operation, route):
+        responses.setdefault(str(status), {"description": _DESCRIPTIONS[status]})
+    for status, response in responses.items():
+        if status == "422":
+            response.update(description=_DESCRIPTIONS[422], content=_problem())
+        elif status >= "400":
+            response.setdefault("content", _problem())
+    for parameter in operation.get("parameters", ()):
+        if parameter["name"] == KEY_HEADER:
+            # Left out it is a 400 of its own, so the route itself takes it as optional.
+            parameter["required"] = True
+            parameter["schema"] = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"}
+
+
+def _problem() -> dict[str, Any]:
+    return {MEDIA_TYPE: {"schema": {"$ref": _REF + "Problem"}}}
+
+
+def _refusals(operation: dict[str, Any], route: RouteContext) -> set[int]:
+    """The statuses that come of what the route takes; those of its own doing it declares itself."""
+    names = {(each["in"], each["name"]) for each in operation.get("parameters", ())}
+    calls = list(_calls(route.dependant))
+    found: set[int] = set()
+    if "requestBody" in operation:
+        found |= {400, 413, 422}
+    if "security" in operation:
+        found.add(401)
+    if any(isinstance(call, Only) for call in calls):
+        found.add(403)
+    if any(where == "path" for where, _ in names):
+        found.add(404)
+    if ("query", "starting_after") in names:
+        found.add(400)
+    if ("header", KEY_HEADER) in names:
+        found |= {400, 409}
+    if wiring in calls:
+        found.add(503)
+    return found
+
+
+def _calls(dependant: Dependant) -> Iterator[Callable[..., Any] | None]:
+    for each in dependant.dependencies:
+        yield each.call
+        yield from _calls(each)

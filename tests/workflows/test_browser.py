@@ -1,0 +1,93 @@
+"""Cards that the buyer's browser gives to the provider: with the client secret, at once or after a failed try."""
+
+from typing import Any
+
+import pytest
+from stripe import CardError, StripeClient
+
+from tests.support.arena import Arena
+
+TOTAL = 2644
+DEAF = {"drop": 1.0}
+
+
+def browser(arena: Arena) -> StripeClient:
+    """What runs on the buyer's page: a publishable key."""
+    return StripeClient("pk_test_page", base_addresses={"api": arena.stripe.url}, max_network_retries=0)
+
+
+def pay(arena: Arena, order: dict[str, Any], card: str = "pm_card_visa") -> None:
+    secret = order["next_action"]["client_secret"]
+    intent = secret.partition("_secret_")[0]
+    # The SDK's types know the server's calls only.
+    given: Any = {"payment_method": card, "client_secret": secret}
+    browser(arena).v1.payment_intents.confirm(intent, given)
+
+
+async def placed(arena: Arena, product: str, capture: str = "automatic") -> dict[str, Any]:
+    answer = await arena.place(product, payment={"method": "card", "capture": capture})
+    assert answer.status_code == 201, answer.text
+    order: dict[str, Any] = answer.json()
+    assert (order["status"], order["payment_status"]) == ("pending", "requires_action")
+    assert order["next_action"]["type"] == "confirm_card"
+    return order
+
+
+async def test_a_card_given_in_the_browser_pays_the_order(arena: Arena) -> None:
+    order = await placed(arena, await arena.product())
+
+    pay(arena, order)
+
+    done = await arena.until(order["id"], status="confirmed", payment_status="completed")
+    assert (done["next_action"], done["payments"][0]["captured"]["amount"]) == (None, TOTAL)
+    assert (await arena.audit())[1] == ()
+
+
+async def test_a_card_given_in_the_browser_can_be_held(arena: Arena) -> None:
+    order = await placed(arena, await arena.product(), capture="manual")
+
+    pay(arena, order)
+
+    await arena.until(order["id"], status="confirmed", payment_status="authorized")
+    assert (await arena.audit())[1] == ()
+
+
+async def test_a_buyer_who_is_declined_pays_on_the_same_page_after_all(arena: Arena) -> None:
+    order = await placed(arena, await arena.product())
+    with pytest.raises(CardError):
+        pay(arena, order, "pm_card_chargeDeclined")
+    await arena.until(order["id"], payment_status="failed")
+
+    pay(arena, order)
+
+    done = await arena.until(order["id"], status="confirmed", payment_status="completed")
+    assert [each["status"] for each in done["payments"][0]["attempts"]] == ["succeeded"]
+    assert (await arena.truth(order["id"]))["captures"] == 1
+    assert (await arena.audit())[1] == ()
+
+
+async def test_a_buyer_who_gives_no_card_in_time_loses_the_goods_and_can_not_pay_any_more(arena: Arena) -> None:
+    arena.rule(payment_deadline=1)
+    product = await arena.product(on_hand=3)
+    order = await placed(arena, product)
+
+    expired = await arena.until(order["id"], status="cancelled", payment_status="cancelled")
+
+    assert expired["cancel_reason"] == "expired"
+    assert (await arena.get(f"/v1/products/{product}"))["stock"] == 3
+    intent = arena.stripe.client().v1.payment_intents.list().data[0]
+    assert intent.status == "canceled"
+    assert (await arena.audit())[1] == ()
+
+
+async def test_after_a_decline_the_browser_may_be_asked_for_the_card(arena: Arena) -> None:
+    order = (await arena.place(await arena.product(), card="pm_card_chargeDeclined")).json()
+
+    again = (await arena.command(order, "pay", payment={"method": "card"})).json()
+
+    assert again["next_action"]["type"] == "confirm_card"
+    pay(arena, again)
+    done = await arena.until(order["id"], status="confirmed", payment_status="completed")
+    assert [each["status"] for each in done["payments"][0]["attempts"]] == ["declined", "succeeded"]
+    assert (await arena.truth(order["id"]))["captures"] == 1
+    assert (await arena.audit())[1] == ()

@@ -1,0 +1,62 @@
+"""Money that is held never lapses unseen (P14): what was not shipped in time is given back before."""
+
+import asyncio
+
+from sqlalchemy import select
+
+from db.tables import Incident
+from domain.incidents import IncidentKind
+from domain.orders import Role
+from tests.support.arena import Arena, eventually
+
+TOTAL = 2644
+# How long the simulator holds money, and how long before its end we act, in seconds.
+HOLD, MARGIN = 6, 4
+
+
+def soon(arena: Arena) -> None:
+    arena.stripe.script(hold_ms=HOLD * 1000)
+    arena.rule(capture_margin=MARGIN)
+
+
+async def test_held_money_is_released_with_its_order_before_it_lapses(arena: Arena) -> None:
+    soon(arena)
+    product = await arena.product(on_hand=3)
+    order = (await arena.place(product, capture="manual")).json()
+    assert order["payments"][0]["capture_before"] is not None
+
+    ended = await arena.until(order["id"], status="cancelled", payment_status="cancelled")
+
+    assert ended["cancel_reason"] == "expired"
+    truth = await arena.truth(order["id"])
+    assert (truth["voided"], truth["captured"]) == (TOTAL, 0)
+    assert (await arena.get(f"/v1/products/{product}"))["stock"] == 3
+    assert (await arena.audit())[1] == ()
+
+
+async def test_a_shipped_order_does_not_lapse(arena: Arena) -> None:
+    soon(arena)
+    order = (await arena.place(await arena.product(), capture="manual")).json()["id"]
+
+    assert (await arena.command(order, "ship", Role.SELLER)).status_code == 200
+    await asyncio.sleep(HOLD - MARGIN + 1)
+
+    assert (await arena.order(order))["status"] == "shipped"
+    assert (await arena.truth(order))["captured"] == TOTAL
+
+
+async def test_an_order_on_hold_whose_money_lapses_is_a_person_s_matter(arena: Arena) -> None:
+    soon(arena)
+    order = (await arena.place(await arena.product(), capture="manual")).json()["id"]
+    await arena.command(order, "hold", Role.ADMIN, reason="fraud_review")
+
+    async def reported() -> list[str]:
+        async with arena.database.transaction() as session:
+            query = select(Incident.subject).where(Incident.kind == IncidentKind.AUTHORIZATION_LAPSES)
+            return list(await session.scalars(query))
+
+    assert await eventually(reported) == [order]
+    assert (await arena.order(order))["status"] == "confirmed"
+    await arena.command(order, "release", Role.ADMIN)
+    await arena.until(order, status="cancelled", payment_status="cancelled")
+    assert (await arena.audit())[1] == ()
