@@ -1,8 +1,9 @@
 """What the API says to Temporal: start an order, send it a command; and what it makes of every way that can end."""
 
 import asyncio
+import json
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from datetime import timedelta
 from enum import StrEnum
 from functools import partial
@@ -24,11 +25,25 @@ from temporalio.service import RetryConfig, RPCError, RPCStatusCode
 from temporalio.workflow import UpdateMethodMultiParam
 
 from activities.failures import as_error
-from api import orders
+from api import orders, problems
 from api.deps import CorrelationId, Principal, Wired
 from api.idempotency import Answer, Call, Claim, Once
-from domain.errors import HoldfastError, OrderAlreadyPlaced, WorkflowsUnavailable
+from db.queries import order_view
+from domain.errors import (
+    HoldfastError,
+    OrderAlreadyPlaced,
+    OrderBusy,
+    OrderClosed,
+    OrderNotCancellable,
+    OrderNotDeliverable,
+    OrderNotShippable,
+    PaymentNotOpen,
+    PaymentNotUnknown,
+    WorkflowsUnavailable,
+)
+from domain.ids import OrderId
 from domain.orders import Command, OrderState, OrderView, Placement
+from domain.values import Value
 from workflows import names
 from workflows.order import OrderWorkflow
 from workflows.policies import TASK_TIMEOUT
@@ -102,8 +117,24 @@ DONE: dict[int | str, dict[str, Any]] = {
     200: {"model": OrderView},
     202: {"model": OrderView, "description": "Accepted; look again at the Location."},
 }
+# Refusals by a status of the order or its payment.
+_BY_STATUS = (
+    OrderClosed, OrderNotCancellable, OrderNotDeliverable, OrderNotShippable, PaymentNotOpen, PaymentNotUnknown
+)  # fmt: skip
+# How many orders of a batch are told at once.
+_AT_ONCE = 8
 # Between two looks for the outcome of a command that is written down after its answer.
 _LOOK_AGAIN_SECONDS = 0.05
+
+
+class CommandResult(Value):
+    """How a command to one of many orders ended: `status` is what the single call would have answered with."""
+
+    order_id: OrderId
+    status: int
+    order: OrderView | None = None
+    code: str | None = None
+    detail: str | None = None
 
 
 class Commands:
@@ -131,8 +162,14 @@ class Commands:
                 correlation_id=self._correlation,
                 **fields,
             )
-            said = await self._tell(order_id, UPDATES[verb], command)
+            try:
+                said = await self._tell(order_id, UPDATES[verb], command)
+            except HoldfastError as refusal:
+                raise await self._up_to_date(order_id, refusal) from refusal
             result = await self._outcome(caller, claim, said)
+            if said is Said.LATER and result.final:
+                # The worker died between the fact and its workflow task: Temporal must not forget the command.
+                await self._tell(order_id, UPDATES[verb], command)
             if said is Said.CLOSED and not result.final:
                 raise await orders.not_running(self._wired, caller, order_id)
             return result
@@ -148,6 +185,27 @@ class Commands:
         )
         return await self._once.once(call)
 
+    async def each(
+        self,
+        caller: Principal,
+        order_ids: Sequence[str],
+        verb: str,
+        body: BaseModel,
+        **fields: Any,  # noqa: ANN401 - fields of Command
+    ) -> list[CommandResult]:
+        """Send one command to many orders under one key, and say for each how it ended; one refusal stops none."""
+        free = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(order_id: str) -> CommandResult:
+            async with free:
+                try:
+                    answer = await self.once(caller, order_id, verb, body, **fields)
+                except HoldfastError as refusal:
+                    answer = problems.response_of(refusal, self._correlation)
+            return _result(order_id, answer)
+
+        return await asyncio.gather(*map(one, order_ids))
+
     async def _outcome(self, caller: Principal, claim: Claim, said: Said) -> Answer:
         """The command's outcome; that of a hold is written down after the workflow answered."""
         give_up = time.monotonic() + self._wired.answer_budget_seconds
@@ -156,6 +214,20 @@ class Commands:
             if result.final or said is not Said.ANSWERED or time.monotonic() > give_up:
                 return result
             await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+
+    async def _up_to_date(self, order_id: str, refusal: HoldfastError) -> HoldfastError:
+        """The workflow's refusal, unless it speaks of a status that the order no longer has: then it is behind.
+
+        A worker that dies between the fact and its workflow task leaves the workflow so until another has done the
+        step again.
+        """
+        if not isinstance(refusal, _BY_STATUS):
+            return refusal
+        async with self._wired.database.transaction() as session:
+            order = await order_view(session, order_id)
+        if order is None or refusal.values["status"] in {order.status, order.payment_status}:
+            return refusal
+        return OrderBusy(step="recovery")
 
     async def _tell(self, order_id: str, update: Update, command: Command) -> Said:
         client, workflow_id = self._wired.temporal, names.order_workflow_id(order_id)
@@ -166,6 +238,13 @@ class Commands:
         if said is Said.LATER and not await _known(client, workflow_id):
             return Said.CLOSED
         return said
+
+
+def _result(order_id: str, answer: Response) -> CommandResult:
+    told = json.loads(bytes(answer.body))
+    if answer.status_code < 400:  # noqa: PLR2004 - HTTP's own boundary
+        return CommandResult(order_id=order_id, status=answer.status_code, order=OrderView.model_validate(told))
+    return CommandResult(order_id=order_id, status=answer.status_code, code=told["code"], detail=told["detail"])
 
 
 Send = Annotated[Commands, Depends()]

@@ -4,12 +4,12 @@ from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import BaseModel, Field, HttpUrl, StrictBool, StringConstraints
+from pydantic import BaseModel, Field, HttpUrl, StrictBool, StringConstraints, field_validator
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api import commands, orders
-from api.commands import DONE, Send
+from api.commands import DONE, CommandResult, Send
 from api.deps import Admin, Buyer, CorrelationId, Principal, SignedIn, Staff, Wired, Wiring, only
 from api.idempotency import Answer, Call, Claim, Once
 from api.lists import Page, Paging, page_of
@@ -32,7 +32,7 @@ from domain.orders import (
 )
 from domain.payments import Choice, PaymentStatus
 from domain.repair import HoldReason
-from domain.values import TEXT, WORD
+from domain.values import TEXT, WORD, Value
 
 router = APIRouter(prefix="/v1/orders", tags=["Orders"])
 
@@ -81,6 +81,21 @@ class CancelRequest(Sent):
 
     reason: Annotated[str, StringConstraints(max_length=500, pattern=TEXT)] = ""
     restock: StrictBool = True
+
+
+class CancelManyRequest(CancelRequest):
+    ids: Annotated[list[OrderId], Field(min_length=1, max_length=100, json_schema_extra={"uniqueItems": True})]
+
+    @field_validator("ids")
+    @classmethod
+    def _each_once(cls, ids: list[OrderId]) -> list[OrderId]:
+        if len(set(ids)) < len(ids):
+            raise ValueError("An order is named twice")
+        return ids
+
+
+class Cancelled(Value):
+    data: list[CommandResult]
 
 
 class HoldRequest(Sent):
@@ -186,6 +201,13 @@ async def ship_order(order_id: OrderId, body: ShipRequest, caller: Staff, send: 
 async def deliver_order(order_id: OrderId, body: DeliverRequest, caller: SignedIn, send: Send) -> Response:
     """Say that the goods arrived: the buyer's word is final, another's starts the inspection window."""
     return await send.once(caller, order_id, "deliver", body, fulfilment_id=body.fulfilment_id)
+
+
+@router.post("/cancel", operation_id="cancelOrders", responses={409: {}})
+async def cancel_orders(body: CancelManyRequest, caller: Admin, send: Send) -> Cancelled:
+    """Cancel up to a hundred orders; each ends for itself, and a repeat with the key gets the first outcomes."""
+    one = CancelRequest(reason=body.reason, restock=body.restock)
+    return Cancelled(data=await send.each(caller, body.ids, "cancel", one, restock=body.restock))
 
 
 @router.post("/{order_id}/cancel", operation_id="cancelOrder", responses=DONE)

@@ -7,7 +7,7 @@ import stripe
 from stripe import PaymentIntent, Refund, StripeClient
 from stripe.params import PaymentIntentCreateParams
 
-from domain.errors import HoldfastError
+from domain.errors import HoldfastError, ProviderMismatch
 from domain.gateway import (
     AuthorizeRequest,
     Captured,
@@ -50,7 +50,7 @@ class StripeGateway:
             known = self._find(request) if datetime.now(UTC) - request.since > KEY_MEMORY else None
             with translated():
                 ask = self._confirm if request.reference else self._create
-                return outcome(known or ask(request), request)
+                return self._told(known or ask(request), request)
         except stripe.CardError as refused:
             return declined_try(refused, request)
         except NoSuchMethod:
@@ -75,7 +75,7 @@ class StripeGateway:
                 )
         except (NoAnswer, UnexpectedState) as refused:
             return self._reread(request, refused)
-        return outcome(intent, request)
+        return self._told(intent, request)
 
     def void(self, request: MoveRequest) -> PaymentOutcome:
         try:
@@ -91,7 +91,7 @@ class StripeGateway:
                 # The key is spent on a refusal that no longer holds: the next to ask comes with another.
                 return Pending(reference=request.reference)
             raise
-        return outcome(intent, request)
+        return self._told(intent, request)
 
     def read(self, request: MoveRequest) -> PaymentOutcome:
         with translated():
@@ -118,6 +118,16 @@ class StripeGateway:
         assert request.refund_reference is not None
         with translated():
             return refund_outcome(self._client.v1.refunds.retrieve(request.refund_reference), request)
+
+    def _told(self, intent: PaymentIntent, request: AuthorizeRequest | MoveRequest) -> PaymentOutcome:
+        """What the answer to a call says. A repeated key gets the first answer again, so what looks foreign in it is
+        read once more: it may have been mended since.
+        """
+        try:
+            return outcome(intent, request)
+        except ProviderMismatch:
+            with translated():
+                return outcome(self._retrieve(intent.id), request)
 
     def _create(self, request: AuthorizeRequest) -> PaymentIntent:
         params: PaymentIntentCreateParams = {

@@ -11,7 +11,7 @@ import httpx2
 from sandbox.banner import Banner
 from sandbox.demo.client import Refused, open_shop
 from sandbox.demo.mishaps import READ_TIMEOUT_SECONDS, answer_lost, worker_killed
-from sandbox.demo.payments import PAYMENT_DEADLINE_SECONDS, another_card, asked_by_the_bank, never_paid
+from sandbox.demo.payments import PAYMENT_DEADLINE_SECONDS, another_card, asked_by_the_bank, never_paid, webhook_lost
 from sandbox.demo.provider import Provider
 from sandbox.demo.sales import cancelled_with_refund, captured_at_shipping, oversell_refused, paid_automatically
 from sandbox.demo.show import Show, open_console
@@ -29,7 +29,8 @@ SCENARIOS = (
     Scenario("Two orders, one piece", oversell_refused),
     Scenario("Declined, then another card", another_card),
     Scenario("3-D Secure at the buyer's bank", asked_by_the_bank),
-    Scenario("Never paid", never_paid),
+    Scenario("A webhook is lost", webhook_lost, long=True),
+    Scenario("Never paid", never_paid, long=True),
 )
 
 INTERRUPTED = 130
@@ -80,12 +81,27 @@ async def _world(stack: Stack) -> AsyncIterator[World]:
 
 
 async def _play(scenarios: Sequence[Scenario], world: World, show: Show) -> list[Played]:
+    playing: dict[int, asyncio.Task[Played]] = {}
+
+    def begin(number: int, scenario: Scenario) -> asyncio.Task[Played]:
+        if number not in playing:
+            tell = partial(show.tell, number, scenario.name)
+            playing[number] = asyncio.create_task(_played(scenario, replace(world, tell=tell)))
+        return playing[number]
+
+    numbered = list(enumerate(scenarios, start=1))
+    for number, scenario in numbered:
+        if scenario.long:
+            begin(number, scenario)
     every = []
-    for number, scenario in enumerate(scenarios, start=1):
-        tell = partial(show.tell, number, scenario.name)
-        with show.under_way(number, scenario.name):
-            every.append(await _played(scenario, replace(world, tell=tell)))
-        show.played(number, every[-1])
+    try:
+        for number, scenario in numbered:
+            with show.under_way(number, scenario.name):
+                every.append(await begin(number, scenario))
+            show.played(number, every[-1])
+    finally:
+        for task in playing.values():
+            task.cancel()
     return every
 
 

@@ -67,8 +67,11 @@ class Ending:
 
 @dataclass(frozen=True)
 class Scenario:
+    """`long` ones wait for most of their time: they begin with the demo, beside the others."""
+
     name: str
     play: Callable[[World], Awaitable[Ending]]
+    long: bool = False
 
 
 def charged_once(order: OrderView, *, refunded: bool = False) -> ProviderPayment:

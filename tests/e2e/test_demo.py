@@ -62,9 +62,9 @@ async def test_every_scenario_ends_as_expected_and_the_books_are_right(directory
         output = (await process.communicate())[0].decode()
 
     assert process.returncode == 0, output
-    assert output.count(": as expected, ") == 9, output
+    assert output.count(": as expected, ") == 10, output
     assert output.splitlines()[-1] == (
-        "The books are right: 9 of 9 scenarios ended as expected, "
+        "The books are right: 10 of 10 scenarios ended as expected, "
         f"and {len(Invariant)} invariants hold against the provider's truth."
     )
     assert at_work_in(directory) == []
@@ -75,7 +75,7 @@ async def test_every_scenario_ends_as_expected_and_the_books_are_right(directory
 async def test_ctrl_c_leaves_nothing_behind(directory: Path) -> None:
     async with demo(directory) as process:
         assert process.stdout is not None
-        while b"1/9" not in (line := await process.stdout.readline()):
+        while b"1/10" not in (line := await process.stdout.readline()):
             assert line, "it ended before its first scenario"
         assert at_work_in(directory) != []
 

@@ -12,6 +12,7 @@ from domain.orders import Role
 from providers.stripe import NAME as STRIPE
 from providers.stripe.gateway import StripeGateway
 from tests.support.arena import READ_TIMEOUT, Arena, eventually
+from workflows.names import order_workflow_id
 
 TOTAL = 2644
 HOLD = {"reason": "fraud_review", "note": "the bank called"}
@@ -166,6 +167,23 @@ async def test_a_held_order_does_not_expire_until_it_is_released(arena: Arena) -
     assert (await arena.get(f"/v1/products/{product}"))["stock"] == 3
 
 
+async def test_a_held_order_is_not_completed_until_it_is_released(arena: Arena) -> None:
+    arena.rule(inspection_window=2)
+    held, other = [(await arena.place(await arena.product())).json()["id"] for _ in range(2)]
+    for order in (held, other):
+        await arena.command(order, "ship", Role.SELLER)
+        await arena.insist(order, "deliver", Role.SELLER)
+        if order == held:
+            await operator(arena, held, "hold", **HOLD)
+
+    await arena.until(other, status="completed")
+
+    assert (await arena.order(held))["status"] == "delivered"
+    await operator(arena, held, "release")
+    await arena.until(held, status="completed")
+    assert (await arena.audit())[1] == ()
+
+
 async def test_what_can_not_be_held_or_released_says_why(arena: Arena) -> None:
     order = (await arena.place(await arena.product())).json()["id"]
 
@@ -229,6 +247,18 @@ async def test_a_provider_that_shows_something_else_leaves_it_to_the_person(aren
     resolved = await resolve(arena, order, "paid", reference=reference_of(arena, order["id"]))
 
     assert (resolved[0], resolved[1]["payment_status"]) == (200, "completed")
+    assert (await arena.audit())[1] == ()
+
+
+async def test_a_payment_of_which_nobody_knew_is_asked_for_again_with_its_own_key(arena: Arena) -> None:
+    gateway = await served_by(arena, Clouded)
+    order = (await unknown_order(arena))["id"]
+    gateway.clear = True
+
+    await arena.temporal.get_workflow_handle(order_workflow_id(order)).signal("payment_changed")
+
+    await arena.until(order, status="confirmed", payment_status="completed")
+    assert (await arena.truth(order)).items() >= {"intents": 1, "captures": 1, "captured": TOTAL}.items()
     assert (await arena.audit())[1] == ()
 
 

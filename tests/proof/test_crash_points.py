@@ -1,0 +1,146 @@
+"""A worker killed before and after the effect of every activity it has: each order ends as if nothing had been."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from random import Random
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+from temporalio.activity import _Definition
+from temporalio.api.enums.v1 import PendingActivityState
+from temporalio.exceptions import ApplicationError
+
+import worker as workers
+from sandbox.postgres import Postgres
+from sandbox.temporal import TemporalServer
+from settings import Settings
+from tests.proof.sizes import SEED, sized
+from tests.support.arena import Arena
+from tests.support.stories import ON_HAND, STORIES, Shop, open_shop
+from tests.support.worker_processes import Hatchery, hatching
+
+RUNS = sized(1, 20)
+# How long a placing call waits for a worker, before it is repeated.
+BUDGET_SECONDS = 2.0
+
+# The stories that reach each activity, in turn. First come those whose killed call waits long for its time-out.
+REACHED_BY = {
+    "sweep.orders": ("found_by_a_sweep",),
+    "audit.books": ("looked_over",),
+    "audit.roll": ("looked_over",),
+    "payments.authorize": ("automatic", "manual", "another_card", "at_the_bank"),
+    "payments.refund": ("cancelled_paid",),
+    "payments.void": ("cancelled_held", "expired"),
+    "payments.capture": ("manual",),
+    "payments.read": ("at_the_bank",),
+    "payments.read_refund": ("refunded_later",),
+    "repair.report": ("mistaken",),
+    "repair.record_hold": ("held",),
+    "orders.place": ("automatic", "expired"),
+    "attempts.record": ("automatic", "at_the_bank", "another_card"),
+    "attempts.open": ("another_card",),
+    "cancellation.begin": ("cancelled_paid", "cancelled_held", "expired"),
+    "cancellation.record_void": ("cancelled_held", "expired"),
+    "cancellation.finish": ("expired", "cancelled_paid", "cancelled_held"),
+    "refunds.record": ("cancelled_paid",),
+    "fulfilment.begin_shipment": ("manual", "automatic"),
+    "fulfilment.ship": ("automatic", "manual"),
+    "fulfilment.deliver": ("manual", "automatic"),
+    "orders.complete": ("automatic", "manual"),
+}
+
+
+@pytest_asyncio.fixture
+async def hatchery(
+    postgres: Postgres, database_name: str, temporal: TemporalServer, arena: Arena, scratch: Path
+) -> AsyncIterator[Hatchery]:
+    """What starts the arena's workers as processes; those inside the test are stopped."""
+    await arena.stop_workers()
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("TEMPORAL_", "HOLDFAST_"))}
+    environment = {
+        "DATABASE_URL": postgres.app_dsn_of(database_name),
+        "HOLDFAST_DATABASE_POOL_SIZE": "5",
+        "HOLDFAST_STRIPE_API_BASE": arena.stripe.url,
+        "HOLDFAST_STRIPE_API_KEY": "sk_test_arena",
+        "TEMPORAL_ADDRESS": temporal.address,
+        "TEMPORAL_NAMESPACE": temporal.namespace,
+        "TEMPORAL_CONFIG_FILE": os.devnull,
+    }
+    async with hatching({**inherited, **environment}, scratch / f"crashes-{uuid4()}") as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture
+async def shop(arena: Arena) -> AsyncIterator[Shop]:
+    arena.answer_within(BUDGET_SECONDS)
+    async with open_shop(arena, Random(SEED)) as opened:  # noqa: S311 - replayable on purpose
+        yield opened
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("run", range(RUNS))
+async def test_a_worker_killed_anywhere_leaves_every_order_right(shop: Shop, hatchery: Hatchery, run: int) -> None:
+    assert registered(shop.arena) == set(REACHED_BY), "an activity without a story, or a story without its activity"
+
+    told = await orders_while_crashing(shop, hatchery, run)
+
+    truth, findings = await shop.arena.audit()
+    assert truth.payments == {order: STORIES[story].money for order, story in told.items()}
+    assert findings == ()
+    assert len(told) == 2 * len(REACHED_BY)
+    assert await shop.incidents() == {order for order, story in told.items() if STORIES[story].attention}
+    sold = sum(STORIES[story].sold for story in told.values())
+    assert (await shop.arena.get(f"/v1/products/{shop.product}"))["stock"] == ON_HAND - sold
+
+
+def test_no_worker_crashes_unless_it_is_told_to(tmp_path: Path) -> None:
+    told = {"database_url": "postgresql://nowhere", "crash_mark": tmp_path / "mark"}
+
+    assert workers.crash_points(Settings.model_validate(told)) == []
+    assert len(workers.crash_points(Settings.model_validate({**told, "crash_point": "orders.place.after"}))) == 1
+
+
+def registered(arena: Arena) -> set[str | None]:
+    """Every activity of every worker, by its name in Temporal."""
+    built = workers.all_workers(arena.temporal, arena.database, arena.providers)
+    return {_Definition.must_from_callable(each).name for one in built for each in one.config()["activities"]}
+
+
+def rounds(run: int) -> Iterator[tuple[str, str]]:
+    """Each point with the story that shall reach it, another in every run."""
+    for activity, stories in REACHED_BY.items():
+        for number, moment in enumerate(("before", "after")):
+            yield f"{activity}.{moment}", stories[(run + number) % len(stories)]
+
+
+async def orders_while_crashing(shop: Shop, hatchery: Hatchery, run: int) -> dict[str, str]:
+    """The stories of the orders that were sold meanwhile; all have ended.
+
+    A round is over when its worker is dead: what it left behind goes on under the workers of the next ones.
+    """
+    told = []
+    async with asyncio.TaskGroup() as group:
+        for point, story in rounds(run):
+            worker = await hatchery.start(point)
+            told.append((group.create_task(shop.live(STORIES[story], point), name=point), story))
+            await worker.killed()
+            await give_up_lost_looks(shop)
+        # It has the last point too, and finds the mark there.
+        await hatchery.start(point)
+    return {task.result(): story for task, story in told}
+
+
+async def give_up_lost_looks(shop: Shop) -> None:
+    """A sweep's or audit's call that died with its worker fails at once; by its time-out it would after minutes."""
+    temporal = shop.arena.temporal
+    for look in shop.looks:
+        described = await temporal.get_workflow_handle(look).describe()
+        for call in described.raw_description.pending_activities:
+            if call.state == PendingActivityState.PENDING_ACTIVITY_STATE_STARTED:
+                handle = temporal.get_async_activity_handle(
+                    workflow_id=look, run_id=described.run_id, activity_id=call.activity_id
+                )
+                await handle.fail(ApplicationError("its worker was killed"))
