@@ -1,6 +1,6 @@
 # Everything that people and CI do with Holdfast; each target sets up what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help demo up test prove check bench migrate replay openapi
+.PHONY: help demo up test prove mutants check bench migrate replay openapi
 
 PYTHON ?= python3
 SETTLED := .venv/.settled
@@ -21,8 +21,12 @@ up: $(SETTLED) ## run everything on this machine until Ctrl-C
 test: $(SETTLED) ## run all tests
 	$(RUN)/pytest -n 2 --dist worksteal
 
-prove: $(SETTLED) ## run the fault and proof suites in full size
-	HOLDFAST_PROOF=full $(RUN)/pytest tests/proof -n 2 --dist worksteal
+prove: $(SETTLED) ## run the fault and proof suites in full size, write docs/proof.md
+	HOLDFAST_PROOF=full HOLDFAST_PROOF_REPORT=docs/proof.md $(RUN)/pytest tests/proof -n 2 --dist worksteal
+	list=$$(mktemp) && $(RUN)/python -m tests.mutants --report $$list && cat $$list >> docs/proof.md && rm $$list
+
+mutants: $(SETTLED) ## switch on deliberate bugs, one after the other: a test has to catch each
+	$(RUN)/python -m tests.mutants
 
 check: $(SETTLED) ## lint, types, import contracts, sizes
 	$(RUN)/ruff check .

@@ -24,6 +24,7 @@ from tests.support.arena import eventually
 from tests.support.chaos import TIMEOUT_SECONDS, Buyer, Client, Sale, Watch
 
 KILLS = sized(3, 10)
+PROVES = f"{KILLS} kills of each part"
 BUYERS = 4
 ON_HAND = 10_000
 # How long a part is left in peace between two kills.

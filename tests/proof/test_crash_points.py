@@ -23,6 +23,7 @@ from tests.support.stories import ON_HAND, STORIES, Shop, open_shop
 from tests.support.worker_processes import Hatchery, hatching
 
 RUNS = sized(1, 20)
+PROVES = f"{RUNS} kills before and after every activity's effect, each seen to hit"
 # How long a placing call waits for a worker, before it is repeated.
 BUDGET_SECONDS = 2.0
 
@@ -80,7 +81,7 @@ async def shop(arena: Arena) -> AsyncIterator[Shop]:
         yield opened
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("run", range(RUNS))
 async def test_a_worker_killed_anywhere_leaves_every_order_right(shop: Shop, hatchery: Hatchery, run: int) -> None:
     assert registered(shop.arena) == set(REACHED_BY), "an activity without a story, or a story without its activity"

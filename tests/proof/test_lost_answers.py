@@ -13,6 +13,7 @@ from tests.support.arena import Arena
 
 SEEDS = range(sized(5, 100))
 ORDERS = 3
+PROVES = f"{len(SEEDS)} seeds of {ORDERS} orders for each call, before and after its effect"
 TOTAL = 2644
 # Each seed loses answers in another way; a call is lost twice at the most, as attempts follow each other.
 LOST = {
@@ -73,6 +74,7 @@ OPERATIONS = {
 }
 
 
+@pytest.mark.timeout(sized(300, 1200))
 @pytest.mark.parametrize("when", LOST)
 @pytest.mark.parametrize("name", OPERATIONS)
 async def test_a_lost_answer_has_no_second_effect(arena: Arena, name: str, when: str) -> None:

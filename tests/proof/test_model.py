@@ -31,9 +31,11 @@ Result = TypeVar("Result")
 
 ON_HAND = 8
 STEP_SECONDS = 60.0
+EXAMPLES, STEPS = sized(10, 300), sized(12, 30)
+PROVES = f"{EXAMPLES} examples of up to {STEPS} commands"
 SIZE = settings(
-    max_examples=sized(10, 300),
-    stateful_step_count=sized(12, 30),
+    max_examples=EXAMPLES,
+    stateful_step_count=STEPS,
     derandomize=True,
     deadline=None,
     # Real servers are slow to Hypothesis' mind; and in the small size a failure is short enough to read as it is.

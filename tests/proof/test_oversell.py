@@ -10,6 +10,7 @@ from tests.support.arena import Arena, eventually, order_body
 
 BUYERS = sized(120, 600)
 PIECES = 25
+PROVES = f"{BUYERS} buyers for {PIECES} pieces"
 
 
 async def test_exactly_what_there_is_gets_sold(arena: Arena) -> None:

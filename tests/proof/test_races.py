@@ -32,6 +32,7 @@ from tests.support.races import (
 )
 
 RACES = sized(4, 100)
+PROVES = f"{RACES} races of each pair" + (", every outcome seen" if FULL else "")
 ON_HAND = 1000
 # How long after the first the second starts: about as long as one takes, before or after.
 APART_SECONDS = (-0.08, 0.08)

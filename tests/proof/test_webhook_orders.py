@@ -18,6 +18,7 @@ from tests.support.stories import STORIES, Shop, Story, open_shop
 from tests.support.stripe_sandbox import Inbox, open_inbox, open_sandbox
 
 PERMUTATIONS = sized(4, 200)
+PROVES = f"{PERMUTATIONS} permutations of each flow's webhooks"
 TOGETHER = sized(4, 10)
 FLOWS = ("automatic", "manual", "another_card", "at_the_bank", "cancelled_paid")
 # What an order waits for that only the provider knows; a sweep finds out when nobody tells.

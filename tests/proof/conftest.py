@@ -1,0 +1,59 @@
+"""Writes what a run of the proof suites showed, when it is asked to: the first part of docs/proof.md."""
+
+import os
+import subprocess
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from _pytest.terminal import TerminalReporter
+
+from tests.proof.sizes import FULL, SEED
+
+_REPORT = os.environ.get("HOLDFAST_PROOF_REPORT")
+_ENDS = ("passed", "failed", "error", "skipped")
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    if _REPORT is not None:
+        Path(_REPORT).write_text(_document(terminalreporter), encoding="utf-8")
+
+
+def _document(reporter: TerminalReporter) -> str:
+    ends: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    seconds: defaultdict[str, float] = defaultdict(float)
+    for end in _ENDS:
+        for report in reporter.stats.get(end, ()):
+            if isinstance(report, pytest.TestReport):
+                ends[report.nodeid.partition("::")[0]][end] += 1
+                seconds[report.nodeid.partition("::")[0]] += report.duration
+    rows = [_row(file, counted, seconds[file]) for file, counted in sorted(ends.items())]
+    return "\n".join([*_head(), *rows, ""])
+
+
+def _head() -> Iterable[str]:
+    size = "full" if FULL else "small"
+    yield "# Proof"
+    yield ""
+    yield "Written by `make prove`; a machine of two cores takes hours. `HOLDFAST_PROOF_SEED` draws other moments."
+    yield ""
+    yield f"Commit `{_commit()}`, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {size} size, seed {SEED}."
+    yield ""
+    yield "| what was shown | how much of it | tests | seconds |"
+    yield "|---|---|---|---|"
+
+
+def _row(file: str, ends: Counter[str], seconds: float) -> str:
+    module = import_module(file.removesuffix(".py").replace("/", "."))
+    told = (module.__doc__ or "").partition("\n")[0].rstrip(".")
+    counted = ", ".join(f"{ends[end]} {end}" for end in _ENDS if ends[end])
+    return f"| {told} (`{file}`) | {module.PROVES} | {counted} | {seconds:.0f} |"
+
+
+def _commit() -> str:
+    """The commit that was run, marked when the tree was changed."""
+    told = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)  # noqa: S607 - the git of whoever runs it
+    return told.stdout.strip() or "unknown"
