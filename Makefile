@@ -23,7 +23,8 @@ test: $(SETTLED) ## run all tests
 
 prove: $(SETTLED) ## run the fault and proof suites in full size, write docs/proof.md
 	HOLDFAST_PROOF=full HOLDFAST_PROOF_REPORT=docs/proof.md $(RUN)/pytest tests/proof -n 2 --dist worksteal
-	list=$$(mktemp) && $(RUN)/python -m tests.mutants --report $$list && cat $$list >> docs/proof.md && rm $$list
+	list=$$(mktemp) && $(RUN)/python -m tests.mutants --report $$list && \
+	printf '\n## Deliberate bugs, and who catches each\n\n' | cat - $$list >> docs/proof.md && rm $$list
 
 mutants: $(SETTLED) ## switch on deliberate bugs, one after the other: a test has to catch each
 	$(RUN)/python -m tests.mutants

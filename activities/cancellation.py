@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from db import event_log, ledger, orders, payments, stock
+from db import event_log, ledger, orders, payments, refunds, stock
 from db.commands import Answering, earlier_answer, keep_answer, state_of
 from db.ids import new_id
 from db.session import Database
@@ -156,20 +156,7 @@ async def _approve_refund(
         )
         session.add(known)
         _log(session, EventType.REFUND_APPROVED, payment, known.amount, step.correlation_id, step.at)
-    assert payment.reference is not None, "what was captured has a reference"
-    return ApprovedRefund(
-        refund_id=known.id,
-        order_id=order.id,
-        payment_id=payment.id,
-        customer_ref=order.buyer_id,
-        provider=payment.provider,
-        key=known.operation_key,
-        reference=payment.reference,
-        amount=known.amount,
-        payment_amount=payment.amount,
-        currency=known.currency,
-        correlation_id=step.correlation_id,
-    )
+    return refunds.approved(known, order, payment, step.correlation_id)
 
 
 def _log(

@@ -11,7 +11,7 @@ from db.tables import PaymentOperation, Refund
 from domain.events import Event, EventType
 from domain.gateway import Refunded, RefundFailed, RefundOutcome, RefundPending
 from domain.incidents import IncidentKind
-from domain.ledger import refund_entry
+from domain.ledger import Entry, refund_entry, refund_returned_entry
 from domain.payments import OperationState
 from domain.refunds import REFUND_MOVES, ApprovedRefund, RefundStatus
 from domain.values import Value
@@ -37,13 +37,14 @@ class RefundActivities:
             refund = await session.get_one(Refund, approved.refund_id)
             operation = await session.get_one(PaymentOperation, approved.key)
             state, status, event = _moves(outcome)
+            paid_before = operation.state is OperationState.SUCCEEDED
             reason = outcome.reason if isinstance(outcome, RefundFailed) else None
             if not payments.close(operation, state, reference=outcome.reference, reason=reason, at=at):
                 return refund.status
             refund.status = REFUND_MOVES.check(refund.status, status)
             refund.failure_reason, refund.updated, order.updated = reason, at, at
-            if isinstance(outcome, Refunded):
-                entry = refund_entry(payment.provider, operation.key, refund.currency, outcome.amount)
+            entry = _entry(step, operation.key, paid_before=paid_before)
+            if entry is not None:
                 await ledger.post(session, entry, at)
             event_log.append(
                 session,
@@ -59,6 +60,16 @@ class RefundActivities:
                 await incidents.report(session, IncidentKind.REFUND_FAILED, refund.id, at, reason)
             await payments.restate(session, payment, at)
             return refund.status
+
+
+def _entry(step: RecordRefund, operation: str, *, paid_before: bool) -> Entry | None:
+    """What the outcome moves in the ledger: money that left, or that came back after it had left."""
+    refund, outcome = step.refund, step.outcome
+    if isinstance(outcome, Refunded):
+        return refund_entry(refund.provider, operation, refund.currency, outcome.amount)
+    if isinstance(outcome, RefundFailed) and paid_before:
+        return refund_returned_entry(refund.provider, operation, refund.currency, refund.amount)
+    return None
 
 
 def _moves(outcome: RefundOutcome) -> tuple[OperationState, RefundStatus, EventType]:

@@ -1,4 +1,4 @@
-"""Reads of refunds."""
+"""Refunds, as their workflow is started with them and as the sweep looks for them."""
 
 from collections.abc import Collection
 from typing import NamedTuple
@@ -6,8 +6,8 @@ from typing import NamedTuple
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db.tables import Refund
-from domain.refunds import RefundStatus
+from db.tables import Order, Payment, PaymentOperation, Refund
+from domain.refunds import ApprovedRefund, RefundStatus
 
 _OPEN = (RefundStatus.APPROVED, RefundStatus.PROCESSING)
 
@@ -23,3 +23,38 @@ async def open_of(session: AsyncSession, order_ids: Collection[str]) -> list[Ope
         select(Refund.order_id, Refund.id).where(Refund.order_id.in_(order_ids), Refund.status.in_(_OPEN))
     )
     return [OpenRefund(*row) for row in rows]
+
+
+def approved(
+    refund: Refund, order: Order, payment: Payment, correlation_id: str, reference: str | None = None
+) -> ApprovedRefund:
+    """What the refund's workflow is started with."""
+    assert payment.reference is not None, "what was captured has a reference"
+    return ApprovedRefund(
+        refund_id=refund.id,
+        order_id=order.id,
+        payment_id=payment.id,
+        customer_ref=order.buyer_id,
+        provider=payment.provider,
+        key=refund.operation_key,
+        reference=payment.reference,
+        amount=refund.amount,
+        payment_amount=payment.amount,
+        currency=refund.currency,
+        correlation_id=correlation_id,
+        refund_reference=reference,
+    )
+
+
+async def paid(session: AsyncSession, refund_id: str, correlation_id: str) -> ApprovedRefund | None:
+    """A refund that was paid, to be read at its provider again; None for any other."""
+    row = (
+        await session.execute(
+            select(Refund, Order, Payment, PaymentOperation.reference)
+            .join(Order, Order.id == Refund.order_id)
+            .join(Payment, Payment.id == Refund.payment_id)
+            .join(PaymentOperation, PaymentOperation.key == Refund.operation_key)
+            .where(Refund.id == refund_id, Refund.status == RefundStatus.COMPLETED)
+        )
+    ).one_or_none()
+    return None if row is None else approved(row[0], row[1], row[2], correlation_id, row[3])

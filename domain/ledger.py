@@ -49,6 +49,7 @@ GUARDED = frozenset({Account.BUYER_WALLET, Account.SELLER_PAYABLE})
 class EntryKind(StrEnum):
     CAPTURE = "capture"
     REFUND = "refund"
+    REFUND_RETURNED = "refund_returned"
     SALE = "sale"
 
 
@@ -103,6 +104,12 @@ def refund_entry(provider: str, operation: str, asset: str, amount: int) -> Entr
     """The provider paid money back that no sale had been booked for yet."""
     postings = _move(Account.CUSTOMER_FUNDS_HELD, _CLEARING[provider], asset, amount)
     return Entry(kind=EntryKind.REFUND, source_kind="operation", source_id=operation, postings=postings)
+
+
+def refund_returned_entry(provider: str, operation: str, asset: str, amount: int) -> Entry:
+    """A refund that had been paid came back to the provider: https://docs.stripe.com/refunds#failed-refunds"""
+    postings = _move(_CLEARING[provider], Account.CUSTOMER_FUNDS_HELD, asset, amount)
+    return Entry(kind=EntryKind.REFUND_RETURNED, source_kind="operation", source_id=operation, postings=postings)
 
 
 class SoldLine(Value):

@@ -48,7 +48,10 @@ class RefundReason(StrEnum):
 
 
 class ApprovedRefund(Value):
-    """A refund that needs no more decision: what RefundWorkflow is started with. Amounts in minor units."""
+    """A refund that needs no more decision: what RefundWorkflow is started with. Amounts in minor units.
+
+    With `refund_reference` the provider knows it already: it is read again, never asked for.
+    """
 
     refund_id: RefundId
     order_id: OrderId
@@ -61,3 +64,4 @@ class ApprovedRefund(Value):
     payment_amount: Minor
     currency: Currency
     correlation_id: str
+    refund_reference: str | None = None

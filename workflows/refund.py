@@ -37,14 +37,11 @@ class RefundWorkflow:
         self.changed = True
 
     async def _live(self) -> RefundStatus:
-        outcome = await self._ask()
+        outcome = await self._ask() if self.refund.refund_reference is None else await self._read()
         status = await self._record(outcome)
         while isinstance(outcome, RefundPending):
             await self._wait_for_news()
-            request = self._request(outcome.reference)
-            outcome = await at_provider(
-                PaymentActivities.read_refund, request, request.provider, "Read the provider's state"
-            )
+            outcome = await self._read(outcome.reference)
             status = await self._record(outcome)
         return status
 
@@ -60,6 +57,10 @@ class RefundWorkflow:
             # No answer is no failure: the money may have left. The gateway looks the refund up before it asks again.
             workflow.upsert_search_attributes([NEEDS_ATTENTION.value_set(value=True)])
             workflow.set_current_details("The provider has not answered for a day; asking again.")
+
+    async def _read(self, reference: str | None = None) -> RefundOutcome:
+        request = self._request(reference or self.refund.refund_reference)
+        return await at_provider(PaymentActivities.read_refund, request, request.provider, "Read the provider's state")
 
     async def _record(self, outcome: RefundOutcome) -> RefundStatus:
         step = RecordRefund(refund=self.refund, outcome=outcome, at=workflow.now())

@@ -5,11 +5,14 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio.client import Client
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import WorkflowsUnavailable
+from domain.refunds import ApprovedRefund
 from workflows import names
 from workflows.order import OrderWorkflow
+from workflows.policies import TASK_TIMEOUT
 from workflows.refund import RefundWorkflow
 
 # Providers wait some seconds for an answer to a webhook and then send it again.
@@ -29,6 +32,23 @@ class TemporalWaker:
     async def refund(self, refund_id: str) -> bool:
         """Whether the refund's workflow was there to be woken."""
         return await self._signalled(names.refund_workflow_id(refund_id), RefundWorkflow.provider_changed)
+
+    async def recheck(self, refund: ApprovedRefund) -> None:
+        """Have a refund that was paid read at its provider once more: providers can take one back."""
+        try:
+            await self._client.start_workflow(
+                RefundWorkflow.run,
+                refund,
+                id=names.refund_workflow_id(refund.refund_id),
+                task_queue=names.ORDERS,
+                task_timeout=TASK_TIMEOUT,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                static_summary=f"Look again at a paid refund of {refund.order_id}",
+                rpc_timeout=_TELLING,
+            )
+        except (RPCError, RuntimeError) as error:
+            raise WorkflowsUnavailable from error
 
     async def _signalled(self, workflow_id: str, fact: Callable[[Any], Awaitable[None]]) -> bool:
         try:

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Request, Response
 
 from api.deps import Wired, Wiring, now
-from db import webhooks
+from db import refunds, webhooks
 from db.tables import WebhookState
 from domain.errors import ResourceNotFound
 from domain.gateway import InboundEvent
@@ -41,5 +41,17 @@ async def _tell(wired: Wiring, event: InboundEvent) -> WebhookState:
     """Wake the workflow; one that has ended needs no waking."""
     assert event.order_id is not None, "only webhooks about our orders are told"
     waker = TemporalWaker(wired.temporal)
-    woken = await waker.refund(event.refund_id) if event.refund_id else await waker.order(event.order_id)
+    if event.refund_id is None:
+        woken = await waker.order(event.order_id)
+    else:
+        woken = await waker.refund(event.refund_id) or await _recheck(wired, waker, event.refund_id)
     return WebhookState.SIGNALLED if woken else WebhookState.IGNORED
+
+
+async def _recheck(wired: Wiring, waker: TemporalWaker, refund_id: str) -> bool:
+    """A refund can fail after it was paid and its workflow has ended: then the provider is read again."""
+    async with wired.database.transaction() as session:
+        paid = await refunds.paid(session, refund_id, correlation_id=f"recheck {refund_id}")
+    if paid is not None:
+        await waker.recheck(paid)
+    return paid is not None

@@ -20,12 +20,12 @@ from activities.orders import CompleteOrder, OrderActivities
 from activities.refunds import RecordRefund, RefundActivities
 from db import payments
 from db.session import Database
-from db.tables import EventRow, Incident, Payment
+from db.tables import EventRow, Incident, Payment, PaymentOperation
 from domain.errors import OverdrawnPayment
 from domain.gateway import Refunded, RefundFailed, Voided
 from domain.incidents import IncidentKind
 from domain.orders import CancelReason
-from domain.payments import OperationKind, PaymentStatus
+from domain.payments import OperationKind, OperationState, PaymentStatus
 from domain.refunds import ApprovedRefund, RefundStatus
 from tests.support.trade import Trade, authorized, captured
 
@@ -82,6 +82,18 @@ async def test_an_order_is_to_be_paid_by_its_deadline_to_the_second(trade: Trade
     placement, placed = await trade.place("new")
 
     assert placed.payment_deadline == trade.time + timedelta(seconds=placement.policy.payment_deadline)
+
+
+async def test_what_the_provider_is_to_be_asked_stands_in_the_books_before(trade: Trade) -> None:
+    await trade.pay("held", authorized, authorized=True)
+
+    reversal = await CancellationActivities(trade.database).begin(cancellation(trade, "held"))
+
+    assert reversal.void is not None
+    async with trade.database.transaction() as session:
+        written = await session.get_one(PaymentOperation, reversal.void.key)
+    assert (written.kind, written.state, written.amount) == (OperationKind.VOID, OperationState.INTENDED, TOTAL)
+    assert written.closed is None
 
 
 async def test_an_outcome_that_is_recorded_twice_at_once_is_one(trade: Trade) -> None:

@@ -2,6 +2,7 @@
 
 from temporalio.client import WorkflowExecutionStatus
 
+from domain.books import Invariant
 from domain.orders import Role
 from tests.support.arena import Arena, eventually
 from workflows.names import order_workflow_id
@@ -118,3 +119,20 @@ async def test_a_buyers_later_choice_at_the_deadline_wins_or_loses_whole(arena: 
         assert answer.json()["code"] in {"order_closed", "order_busy", "payment_not_open"}
         await arena.until(order["id"], status="cancelled")
         assert (await arena.truth(order["id"]))["captured"] == 0
+
+
+async def test_a_refund_that_fails_after_it_was_paid_is_booked_back_and_a_person_s_matter(arena: Arena) -> None:
+    arena.stripe.script(refund_turns_ms=1500)
+    order = (await arena.place(await arena.product(), card="pm_card_refundFail")).json()["id"]
+    await arena.command(order, "cancel")
+    await arena.until(order, status="cancelled", payment_status="refunded")
+
+    after = await arena.until(order, payment_status="completed")
+
+    assert [(each["status"], each["amount"]["amount"]) for each in after["refunds"]] == [("failed", TOTAL)]
+    truth = await arena.truth(order)
+    assert (truth["captured"], truth["refunded"], truth["refunds"]) == (TOTAL, 0, 1)
+    [incident] = (await arena.get("/v1/incidents?open=true", Role.ADMIN))["data"]
+    assert (incident["kind"], incident["subject"]) == ("refund_failed", after["refunds"][0]["id"])
+    # The one thing that is off: the buyer's money is still with us.
+    assert [each.invariant for each in (await arena.audit())[1]] == [Invariant.NOTHING_HELD_AFTER_END]

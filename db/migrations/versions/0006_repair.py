@@ -23,7 +23,8 @@ def upgrade() -> None:
     op.add_column("orders", sa.Column("held", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.alter_column("payment_attempts", "payment_method_id", nullable=True)
     op.add_column("incidents", sa.Column("details", sa.String(), nullable=True))
-    _allow(*_BEFORE, *_ADDED)
+    _allow("incidents", *_BEFORE, *_ADDED)
+    _allow("ledger_entries", "capture", "refund", "sale", "refund_returned")
     op.create_index("ix_requests_unanswered", "requests", ["created"], postgresql_where="status IS NULL")
 
 
@@ -31,11 +32,12 @@ def downgrade() -> None:
     op.drop_index("ix_requests_unanswered", "requests")
     op.execute("UPDATE payment_attempts SET payment_method_id = '' WHERE payment_method_id IS NULL")
     op.alter_column("payment_attempts", "payment_method_id", nullable=False)
-    _allow(*_BEFORE)
+    _allow("incidents", *_BEFORE)
+    _allow("ledger_entries", "capture", "refund", "sale")
     op.drop_column("incidents", "details")
     op.drop_column("orders", "held")
 
 
-def _allow(*kinds: str) -> None:
-    op.drop_constraint(op.f("ck_incidents_kind"), "incidents")
-    op.create_check_constraint(op.f("ck_incidents_kind"), "incidents", sa.column("kind").in_(kinds))
+def _allow(table: str, *kinds: str) -> None:
+    op.drop_constraint(op.f(f"ck_{table}_kind"), table)
+    op.create_check_constraint(op.f(f"ck_{table}_kind"), table, sa.column("kind").in_(kinds))
