@@ -29,7 +29,7 @@ from providers.stripe import NAME as STRIPE
 from providers.stripe.gateway import StripeGateway
 from settings import Settings
 from workflows.audit import AuditWorkflow
-from workflows.names import ORDERS, REPAIR, SWEEP, provider_queue
+from workflows.names import AUDIT, ORDERS, REPAIR, SWEEP, provider_queue
 from workflows.order import OrderWorkflow
 from workflows.refund import RefundWorkflow
 from workflows.roll import TemporalRoll
@@ -141,14 +141,21 @@ def provider_worker(
 
 
 def sweep_worker(client: Client, database: Database) -> Worker:
-    """The looks of sweep and audit, one at a time; their workflows run among the others."""
-    sweep, audit = SweepActivities(database, TemporalWaker(client)), AuditActivities(database, TemporalRoll(client))
+    """The sweep's looks; its workflow runs among the others."""
+    sweep = SweepActivities(database, TemporalWaker(client))
+    return _looking(client, SWEEP, [sweep.orders])
+
+
+def audit_worker(client: Client, database: Database) -> Worker:
+    """The audit's looks, which may take minutes; its workflow runs among the others."""
+    audit = AuditActivities(database, TemporalRoll(client))
+    return _looking(client, AUDIT, [audit.books, audit.roll])
+
+
+def _looking(client: Client, queue: str, looks: Sequence[Step]) -> Worker:
+    """One look at a time."""
     return Worker(
-        client,
-        task_queue=SWEEP,
-        activities=[sweep.orders, audit.books, audit.roll],
-        max_concurrent_activities=1,
-        interceptors=[DomainErrors()],
+        client, task_queue=queue, activities=looks, max_concurrent_activities=1, interceptors=[DomainErrors()]
     )
 
 
@@ -166,6 +173,7 @@ def all_workers(client: Client, database: Database, providers: Mapping[str, Paym
         orders_worker(client, database),
         repair_worker(client, database),
         sweep_worker(client, database),
+        audit_worker(client, database),
         *(provider_worker(client, providers, name) for name in providers),
     ]
 

@@ -26,7 +26,7 @@ from domain.ids import OrderId, RequestId
 from domain.incidents import IncidentKind
 from domain.ledger import capture_entry
 from domain.orders import Command, OrderState, OrderStatus
-from domain.payments import AttemptStatus, OperationState
+from domain.payments import OPEN_STATES, AttemptStatus, CaptureMode, OperationKind, OperationState
 from domain.values import Value
 
 
@@ -93,7 +93,9 @@ class AttemptActivities:
             closed = payments.close(operation, state, reference=reference, reason=reason, at=step.at)
             # A buyer's turn and the provider's are one state of the operation, and two of the attempt.
             if closed or attempt.status is not before:
-                await _apply(session, step, order, payment, attempt, operation.key)
+                await _apply(session, step, order, payment, attempt)
+                if isinstance(step.outcome, Captured):
+                    await _captured(session, step, payment, operations, step.outcome)
                 payments.derive(payment, attempt, operations, step.at)
             if step.resolved is not None:
                 await _resolve(session, step, step.resolved.command)
@@ -166,25 +168,35 @@ _EVENTS = {
 async def _operation(
     session: AsyncSession, step: RecordAttempt, payment: Payment, operations: list[PaymentOperation]
 ) -> PaymentOperation:
-    """What the outcome is of: what the attempt asked for, or, when that had failed, the buyer's later success."""
+    """What the outcome is of: what was asked for, what the provider did instead, or a later try of the buyer."""
     asked = next(each for each in operations if each.key == step.request.key)
-    if asked.state is not OperationState.FAILED or not isinstance(step.outcome, Authorized | Captured):
-        return asked
-    later = [each for each in operations if (each.kind, each.attempt) == (asked.kind, asked.attempt)][-1]
-    if later.state is OperationState.SUCCEEDED:
-        return later
-    again = await payments.intend_next(session, payment, asked.kind, asked.amount, step.at)
-    operations.append(again)
-    return again
+    # Money that is held although it was to be taken: the buyer paid by the page of an attempt before.
+    kind = OperationKind.AUTHORIZE if isinstance(step.outcome, Authorized) else asked.kind
+    of_kind = [each for each in operations if (each.kind, each.attempt) == (kind, asked.attempt)]
+    if of_kind and (of_kind[-1].state is not OperationState.FAILED or isinstance(step.outcome, Declined | Voided)):
+        return of_kind[-1]
+    operation = await payments.intend_next(session, payment, kind, asked.amount, step.at)
+    operations.append(operation)
+    if asked.kind is not kind and asked.state in OPEN_STATES:
+        payments.close(asked, OperationState.FAILED, reference=None, reason=step.outcome.kind, at=step.at)
+    return operation
+
+
+async def _captured(
+    session: AsyncSession, step: RecordAttempt, payment: Payment, operations: list[PaymentOperation], taken: Captured
+) -> None:
+    """Money that was taken is booked under what took it: also when it was only to be held."""
+    charged = await _operation(session, step, payment, operations)
+    if charged.kind is OperationKind.AUTHORIZE:
+        charged = await payments.intend_next(session, payment, OperationKind.CAPTURE, taken.amount, step.at)
+        payments.close(charged, OperationState.SUCCEEDED, reference=taken.reference, reason=None, at=step.at)
+        operations.append(charged)
+    entry = capture_entry(payment.provider, charged.key, payment.currency, taken.amount)
+    await ledger.post(session, entry, step.at)
 
 
 async def _apply(
-    session: AsyncSession,
-    step: RecordAttempt,
-    order: Order,
-    payment: Payment,
-    attempt: PaymentAttempt,
-    operation_key: str,
+    session: AsyncSession, step: RecordAttempt, order: Order, payment: Payment, attempt: PaymentAttempt
 ) -> None:
     outcome, at = step.outcome, step.at
     payment.reference = outcome.reference or payment.reference
@@ -195,9 +207,7 @@ async def _apply(
         attempt.client_secret = outcome.client_secret
     if isinstance(outcome, Authorized):
         attempt.capture_before = outcome.capture_before
-    if isinstance(outcome, Captured):
-        entry = capture_entry(payment.provider, operation_key, payment.currency, outcome.amount)
-        await ledger.post(session, entry, at)
+        payment.capture = CaptureMode.MANUAL
     if isinstance(outcome, Authorized | Captured):
         orders.move(
             session,

@@ -43,6 +43,12 @@ def as_error(failure: BaseException | None) -> HoldfastError | None:
     return None
 
 
+def told(failure: BaseException) -> str:
+    """A failure in the words of the domain, for people: ids and amounts, never a traceback's text."""
+    error = as_error(failure)
+    return "no answer" if error is None else str(error)
+
+
 class DomainErrors(Interceptor):
     """Turns a domain error raised by an activity into the failure that Temporal retries, or does not."""
 

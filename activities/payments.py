@@ -28,9 +28,13 @@ class PaymentActivities:
         return self._gateways[request.provider].void(request)
 
     @activity.defn(name="payments.read")
-    def read(self, request: MoveRequest) -> PaymentOutcome:
-        """The provider's current word; changes nothing."""
-        return self._gateways[request.provider].read(request)
+    def read(self, request: MoveRequest | AuthorizeRequest) -> PaymentOutcome | None:
+        """The provider's current word, also on a request that left no reference: None when it has nothing of it.
+
+        Changes nothing.
+        """
+        gateway = self._gateways[request.provider]
+        return gateway.read(request) if isinstance(request, MoveRequest) else gateway.find(request)
 
     @activity.defn(name="payments.refund")
     def refund(self, request: RefundRequest) -> RefundOutcome:

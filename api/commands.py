@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from enum import StrEnum
 from functools import partial
@@ -28,6 +29,7 @@ from activities.failures import as_error
 from api import orders, problems
 from api.deps import CorrelationId, Principal, Wired
 from api.idempotency import Answer, Call, Claim, Once
+from api.orders import AcceptedOrder
 from db.queries import order_view
 from domain.errors import (
     HoldfastError,
@@ -132,7 +134,7 @@ class CommandResult(Value):
 
     order_id: OrderId
     status: int
-    order: OrderView | None = None
+    order: OrderView | AcceptedOrder | None = None
     code: str | None = None
     detail: str | None = None
 
@@ -169,7 +171,8 @@ class Commands:
             result = await self._outcome(caller, claim, said)
             if said is Said.LATER and result.final:
                 # The worker died between the fact and its workflow task: Temporal must not forget the command.
-                await self._tell(order_id, UPDATES[verb], command)
+                with suppress(HoldfastError):
+                    await self._tell(order_id, UPDATES[verb], command)
             if said is Said.CLOSED and not result.final:
                 raise await orders.not_running(self._wired, caller, order_id)
             return result
@@ -243,7 +246,8 @@ class Commands:
 def _result(order_id: str, answer: Response) -> CommandResult:
     told = json.loads(bytes(answer.body))
     if answer.status_code < 400:  # noqa: PLR2004 - HTTP's own boundary
-        return CommandResult(order_id=order_id, status=answer.status_code, order=OrderView.model_validate(told))
+        shown = OrderView if "lines" in told else AcceptedOrder
+        return CommandResult(order_id=order_id, status=answer.status_code, order=shown.model_validate(told))
     return CommandResult(order_id=order_id, status=answer.status_code, code=told["code"], detail=told["detail"])
 
 

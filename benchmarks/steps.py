@@ -48,6 +48,9 @@ class StubGateway:
     def read(self, request: MoveRequest) -> PaymentOutcome:
         return Captured(reference=request.reference, amount=request.amount)
 
+    def find(self, request: AuthorizeRequest) -> PaymentOutcome | None:
+        return self.authorize(request)
+
     def refund(self, request: RefundRequest) -> RefundOutcome:
         return Refunded(reference=f"re_{request.refund_id}", amount=request.amount)
 

@@ -156,7 +156,7 @@ async def _histories(session: AsyncSession) -> list[Finding]:
 def _payments(records: Sequence[PaymentRecord], truths: Mapping[str, ProviderTruth]) -> Iterator[Finding]:
     for record in records:
         truth = truths.get(record.provider)
-        yield from payment_findings(record, truth.payments.get(record.order_id) if truth else None)
+        yield from payment_findings(record, truth.payments.get(record.order_id) if truth else None, asked=bool(truths))
 
 
 def _strangers(

@@ -1,5 +1,6 @@
 """One look at the books of a database: what was checked, how much there was to look at, and what is off."""
 
+import asyncio
 from collections.abc import Mapping
 from enum import StrEnum
 
@@ -75,9 +76,17 @@ class Audit(Value):
         return tuple(each for each in Invariant if self.provider or each not in PROVIDER_ONLY)
 
 
-async def own_findings(database: Database) -> tuple[Finding, ...]:
-    """What is off in our own rows, judged against each other."""
-    return tuple(each for each in await check(database, {}) if each.invariant not in PROVIDER_ONLY)
+def own_findings(url: str) -> tuple[Finding, ...]:
+    """What is off in our own rows, judged against each other; it blocks, and takes minutes for millions of orders."""
+
+    async def judged() -> tuple[Finding, ...]:
+        database = Database(url, pool_size=1)
+        try:
+            return tuple(each for each in await check(database, {}) if each.invariant not in PROVIDER_ONLY)
+        finally:
+            await database.close()
+
+    return asyncio.run(judged())
 
 
 async def audit(url: str, truths: Mapping[str, ProviderTruth]) -> Audit:

@@ -195,6 +195,7 @@ def authorize_request(payment: Payment, choice: Choice, number: int) -> Authoriz
         capture=choice.capture,
         since=payment.created,
         reference=payment.reference,
+        look_first=number > 1 and payment.reference is None,
     )
 
 
@@ -235,7 +236,7 @@ async def captured_meanwhile(
     """
     attempts, asked = await tried(session, payment.id)
     number = max(attempts)
-    ours = next(each for each in asked if each.attempt == number and each.kind in ATTEMPT_KINDS)
+    ours = [each for each in asked if each.attempt == number and each.kind in ATTEMPT_KINDS][-1]
     attempts[number].status = AttemptStatus.SUCCEEDED
     if ours.state is OperationState.FAILED:
         ours = await intend_next(session, payment, ours.kind, payment.amount, at)

@@ -14,6 +14,7 @@ class Database:
     """
 
     def __init__(self, url: str, *, pool_size: int = 20) -> None:
+        self.url = url
         self.pool_size = pool_size
         self.engine = create_async_engine(
             make_url(url).set(drivername="postgresql+psycopg"),

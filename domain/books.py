@@ -111,9 +111,13 @@ _GONE = frozenset({OrderStatus.CANCELLED, OrderStatus.FAILED})
 _SHIPPED = frozenset({OrderStatus.SHIPPED, OrderStatus.DELIVERED, OrderStatus.COMPLETED})
 
 
-def payment_findings(record: PaymentRecord, truth: ProviderPayment | None) -> Iterator[Finding]:
-    """What is off with one order's money. An operation still open may have happened at the provider, or not."""
-    yield from _against(record, truth)
+def payment_findings(record: PaymentRecord, truth: ProviderPayment | None, *, asked: bool = True) -> Iterator[Finding]:
+    """What is off with one order's money. An operation still open may have happened at the provider, or not.
+
+    `asked` is false when no provider was asked for its truth.
+    """
+    if asked:
+        yield from _against(record, truth)
     yield from _on_its_own(record)
     if ORDER_MOVES.is_terminal(record.order_status):
         yield from _at_the_end(record)

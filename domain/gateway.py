@@ -115,7 +115,8 @@ class AuthorizeRequest(Value):
 
     Without `payment_method_id` the buyer's browser gives the card to the provider, and the provider tells us.
 
-    `since` is when the first try may have reached the provider: a lost one is looked for from there on.
+    `since` is when the first try may have reached the provider: a lost one is looked for from there on, and before
+    anything is asked with `look_first`, for an attempt before this one left no reference.
     """
 
     provider: str
@@ -128,6 +129,7 @@ class AuthorizeRequest(Value):
     capture: CaptureMode
     since: datetime
     reference: str | None = None
+    look_first: bool = False
 
     def about(self, reference: str) -> MoveRequest:
         """The request to read what came of this one, which the provider knows by `reference`."""
@@ -172,6 +174,10 @@ class PaymentGateway(Protocol):
 
     def read(self, request: MoveRequest) -> PaymentOutcome:
         """The provider's current word on the payment; changes nothing."""
+        ...
+
+    def find(self, request: AuthorizeRequest) -> PaymentOutcome | None:
+        """What came of a request that left no reference; None when the provider has nothing of the order."""
         ...
 
     def refund(self, request: RefundRequest) -> RefundOutcome: ...

@@ -23,14 +23,14 @@ class AuditWorkflow:
             **await workflow.execute_activity_method(
                 AuditActivities.books,
                 look,
-                task_queue=names.SWEEP,
+                task_queue=names.AUDIT,
                 start_to_close_timeout=_TIMEOUT,
                 summary="Check the books against themselves",
             ),
             **await workflow.execute_activity_method(
                 AuditActivities.roll,
                 look,
-                task_queue=names.SWEEP,
+                task_queue=names.AUDIT,
                 start_to_close_timeout=_TIMEOUT,
                 summary="Compare open orders with running workflows",
             ),

@@ -5,8 +5,9 @@ from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
     from activities.cancellation import Cancellation
-    from activities.failures import as_failure
+    from activities.failures import as_failure, told
     from domain.errors import OrderBusy, OrderNotCancellable
+    from domain.incidents import IncidentKind
     from domain.orders import CancelReason, Command, OrderState, OrderStatus, Role
     from workflows.fulfilment import FulfilmentStage
     from workflows.progress import Progress
@@ -71,4 +72,8 @@ class CancellationStage:
                 "A cancellation from outside was refused: the goods are on their way or the order ended."
             )
             return
-        await self.unwind(CancelReason.OPERATOR)
+        try:
+            await self.unwind(CancelReason.OPERATOR)
+        except FailureError as failure:
+            # The order lives on: whoever cancels it again finds what is still to be undone.
+            await progress.report(IncidentKind.ORDER_NOT_UNWOUND, told(failure))

@@ -10,6 +10,7 @@ SWEEP = "sweep"
 # What people did by hand is written down beside the order's own steps.
 REPAIR = "repair"
 SWEEP_ORDERS = "sweep/orders"
+# The audit's queue, and its schedule.
 AUDIT = "audit"
 
 ORDER_STATUS = SearchAttributeKey.for_keyword("OrderStatus")

@@ -7,7 +7,7 @@ from temporalio import workflow
 from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.failures import as_error, as_failure
+    from activities.failures import as_failure, told
     from domain.incidents import IncidentKind
     from domain.orders import CancelReason, Command, OrderState, OrderStatus, Placement
     from workflows.cancellation import CancellationStage
@@ -74,14 +74,15 @@ class OrderWorkflow:
                 await self.cancellation.unwind(CancelReason.OPERATOR, end=OrderStatus.FAILED)
             except FailureError as undone:
                 workflow.logger.error("order can't be unwound", exc_info=undone)
-                error = as_error(undone)
-                await self.progress.report(IncidentKind.ORDER_NOT_UNWOUND, "no answer" if error is None else str(error))
+                await self.progress.report(IncidentKind.ORDER_NOT_UNWOUND, told(undone))
                 await self.progress.news(_UNWIND_AGAIN, "Try to give everything back again")
 
     @workflow.update
     async def placed(self) -> OrderState:
         """The order after its first payment attempt, or why it was refused."""
-        await workflow.wait_condition(lambda: self.payment.recorded > 0 or self.checkout.refusal is not None)
+        await workflow.wait_condition(
+            lambda: self.payment.recorded > 0 or self.checkout.refusal is not None or self.progress.closed
+        )
         if self.checkout.refusal is not None:
             raise as_failure(self.checkout.refusal)
         return self.progress.state
@@ -91,8 +92,8 @@ class OrderWorkflow:
         return await self.payment.choose(command)
 
     @pay.validator
-    def _validate_pay(self, command: Command) -> None:  # noqa: ARG002 - the SDK wants the handler's signature
-        self.payment.refuse_choice()
+    def _validate_pay(self, command: Command) -> None:
+        self.payment.refuse_choice(command)
 
     @workflow.update
     async def ship(self, command: Command) -> OrderState:

@@ -11,16 +11,27 @@ with workflow.unsafe.imports_passed_through():
     from activities.failures import as_error, as_failure
     from activities.orders import PlacedOrder
     from activities.payments import PaymentActivities
-    from domain.errors import PaymentNotOpen, PaymentNotUnknown, ReferenceMissing, RequestRefusedByProvider
+    from domain.errors import (
+        BodyInvalid,
+        OrderClosed,
+        PaymentNotOpen,
+        PaymentNotUnknown,
+        ReferenceMissing,
+        RequestRefusedByProvider,
+    )
     from domain.gateway import Authorized, AuthorizeRequest, Captured, Declined, PaymentOutcome, Unknown
     from domain.orders import Command, OrderState
     from domain.payments import PaymentStatus
     from domain.repair import Verdict
     from domain.values import Value
-    from workflows.policies import at_provider, in_database
+    from workflows.policies import KEY_WINDOW, LOOK, at_provider, in_database
     from workflows.progress import Progress
     from workflows.resolution import resolved
     from workflows.reversal import give_back
+
+
+# For a hold whose provider does not say how long it lives: https://docs.stripe.com/payments/place-a-hold-on-a-payment-method
+_HOLDS_AT_LEAST = timedelta(days=5)
 
 
 class Attempt(Value):
@@ -54,19 +65,21 @@ class PaymentStage:
             correlation_id=placement.correlation_id,
         )
         while attempt is not None:
-            await workflow.wait_condition(lambda: not self.progress.held)
             # What the provider told of an earlier attempt is no news of this one.
             self.progress.changed = False
             outcome = await self._watch(attempt, await self._record(attempt, await self._ask(attempt)), placed)
             if isinstance(outcome, Authorized | Captured):
-                self.progress.capture_before = outcome.capture_before if isinstance(outcome, Authorized) else None
+                if isinstance(outcome, Authorized):
+                    self.progress.capture_before = outcome.capture_before or workflow.now() + _HOLDS_AT_LEAST
                 self.progress.publish()
                 return True
             attempt = await self._chosen(attempt.number + 1)
         return False
 
-    def refuse_choice(self) -> None:
+    def refuse_choice(self, command: Command) -> None:
         """The validator of `pay`."""
+        if command.payment is None:
+            raise as_failure(BodyInvalid())
         self.progress.refuse_if_unavailable()
         if not self.open_for_choice:
             raise as_failure(PaymentNotOpen(status=self.progress.state.payment_status))
@@ -75,7 +88,9 @@ class PaymentStage:
         """The handler of `pay`: the stage makes the attempt, this waits for its outcome."""
         self.choice, self.open_for_choice, self.progress.busy = command, False, "payment"
         before = self.recorded
-        await workflow.wait_condition(lambda: self.recorded > before)
+        await workflow.wait_condition(lambda: self.recorded > before or self.progress.closed)
+        if self.recorded == before:
+            raise as_failure(OrderClosed(status=self.progress.state.status))
         return self.progress.state
 
     def refuse_resolution(self, command: Command) -> None:
@@ -95,16 +110,18 @@ class PaymentStage:
         with self.progress.step("resolution"):
             outcome = await resolved(self.unsettled.request, command.resolution)
         self.resolved, self.progress.changed = Resolved(command=command, outcome=outcome), True
-        await workflow.wait_condition(lambda: self.resolved is None)
+        await workflow.wait_condition(lambda: self.resolved is None or self.progress.closed)
+        if self.resolved is not None:
+            raise as_failure(OrderClosed(status=self.progress.state.status))
         return self.progress.state
 
-    async def _ask(self, attempt: Attempt) -> PaymentOutcome:
+    async def _ask(self, attempt: Attempt, *, within: timedelta = KEY_WINDOW) -> PaymentOutcome:
         request = attempt.request
         self.progress.busy = "payment"
         self.progress.tell(f"Attempt {attempt.number}: asking {request.provider} for the money.")
         summary = f"Attempt {attempt.number}: {request.capture} capture"
         try:
-            return await at_provider(PaymentActivities.authorize, request, request.provider, summary)
+            return await at_provider(PaymentActivities.authorize, request, request.provider, summary, within=within)
         except FailureError as failure:
             error = as_error(failure)
             if isinstance(error, RequestRefusedByProvider):
@@ -143,17 +160,19 @@ class PaymentStage:
         An attempt that was declined is watched too: its buyer may pay after all on the provider's page.
         """
         self.unsettled = attempt
-        while not isinstance(outcome, Authorized | Captured) and self.choice is None:
-            self.open_for_choice = isinstance(outcome, Declined) and not self.progress.closed
-            if isinstance(outcome, Unknown):
-                self.progress.ask_for_attention(_STORIES[outcome.kind])
-            # An order is never given up while its money may be taken.
-            until = None if self.progress.undecided else placed.payment_deadline
-            if not await self._wait(self._told, until):
-                break
-            if self.choice is None:
-                outcome = await self._news(attempt, outcome)
-        self.unsettled, self.open_for_choice = None, False
+        try:
+            while not isinstance(outcome, Authorized | Captured) and self.choice is None:
+                self.open_for_choice = isinstance(outcome, Declined) and not self.progress.closed
+                if isinstance(outcome, Unknown):
+                    self.progress.ask_for_attention(_STORIES[outcome.kind])
+                # An order is never given up while its money may be taken.
+                until = None if self.progress.undecided else placed.payment_deadline
+                if not await self._wait(self._told, until):
+                    break
+                if self.choice is None:
+                    outcome = await self._news(attempt, outcome)
+        finally:
+            self.unsettled, self.open_for_choice = None, False
         return outcome
 
     def _told(self) -> bool:
@@ -166,17 +185,31 @@ class PaymentStage:
             # It came to nothing at the provider: there is nothing to read.
             return last
         self.progress.busy, self.open_for_choice = "payment", False
-        if self.resolved is None:
-            return await self._record(attempt, await self._read(attempt, last.reference))
-        outcome = await self._record(attempt, self.resolved.outcome, self.resolved)
-        self.resolved = None
-        return outcome
+        if self.resolved is not None:
+            outcome = await self._record(attempt, self.resolved.outcome, self.resolved)
+            self.resolved = None
+            return outcome
+        said = await self._read(attempt, last)
+        if said is None:
+            self.progress.busy = None
+            return last
+        return await self._record(attempt, said)
 
-    async def _read(self, attempt: Attempt, reference: str | None) -> PaymentOutcome:
-        if reference is None:
-            return await self._ask(attempt)
-        request = attempt.request.about(reference)
-        return await at_provider(PaymentActivities.read, request, request.provider, "Read the provider's state")
+    async def _read(self, attempt: Attempt, last: PaymentOutcome) -> PaymentOutcome | None:
+        """The provider's word by now; None when it does not answer soon: then the next news are waited for."""
+        if last.reference is None:
+            return await self._ask(attempt, within=LOOK)
+        request = attempt.request.about(last.reference)
+        try:
+            return await at_provider(
+                PaymentActivities.read, request, request.provider, "Read the provider's state", within=LOOK
+            )
+        except FailureError as failure:
+            error = as_error(failure)
+            # What nobody knows stays so while the provider shows something else.
+            if error is None or error.retryable or self.progress.undecided:
+                return None
+            raise
 
     async def _chosen(self, number: int) -> Attempt | None:
         """The attempt that the buyer chose, written down; None without a choice."""

@@ -29,6 +29,8 @@ _LOCAL_RETRY_THRESHOLD = timedelta(seconds=2)
 _PROVIDER_TIMEOUT = timedelta(seconds=20)
 # Stripe may forget an idempotency key after 24 h; within the window a repeat is harmless, beyond it nothing is.
 KEY_WINDOW = timedelta(hours=23)
+# A look at the provider's state that is not answered for so long is no news; the next one may be.
+LOOK = timedelta(seconds=30)
 _PROVIDER_RETRY = RetryPolicy(
     initial_interval=timedelta(milliseconds=500),
     backoff_coefficient=2,

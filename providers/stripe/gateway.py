@@ -47,7 +47,8 @@ class StripeGateway:
     def authorize(self, request: AuthorizeRequest) -> PaymentOutcome:
         try:
             # Beyond the memory of keys a repeat would be a second payment: look before asking again.
-            known = self._find(request) if datetime.now(UTC) - request.since > KEY_MEMORY else None
+            look = request.look_first or datetime.now(UTC) - request.since > KEY_MEMORY
+            known = self._find(request) if look else None
             with translated():
                 ask = self._confirm if request.reference else self._create
                 return self._told(known or ask(request), request)
@@ -97,6 +98,10 @@ class StripeGateway:
         with translated():
             return outcome(self._retrieve(request.reference), request)
 
+    def find(self, request: AuthorizeRequest) -> PaymentOutcome | None:
+        intent = self._find(request, over=True)
+        return None if intent is None else outcome(intent, request)
+
     def refund(self, request: RefundRequest) -> RefundOutcome:
         amount = to_stripe(request.amount, request.currency)
         ours = {"order_id": request.order_id, "refund_id": request.refund_id}
@@ -145,7 +150,12 @@ class StripeGateway:
     def _confirm(self, request: AuthorizeRequest) -> PaymentIntent:
         assert request.reference is not None
         if request.payment_method_id is None:
-            return self._retrieve(request.reference)
+            # The buyer's page confirms it; whether the money is taken or held is for us to say.
+            return self._client.v1.payment_intents.update(
+                request.reference,
+                {"capture_method": _capture_method(request), "expand": ["latest_charge"]},
+                {"idempotency_key": request.key},
+            )
         return self._client.v1.payment_intents.confirm(
             request.reference,
             {

@@ -8,9 +8,10 @@ from functools import partial
 from itertools import pairwise
 
 import pytest
+from temporalio.client import WorkflowHandle
 
 from db.ids import new_id
-from domain.orders import Command, Role
+from domain.orders import Command, OrderState, Role
 from domain.repair import HoldReason
 from sandbox.postgres import Postgres
 from sandbox.stripe.simulator import RETRY_AFTER_SECONDS
@@ -53,7 +54,7 @@ async def hold_past_the_api(arena: Arena, order: str) -> None:
         hold=HoldReason.TECHNICAL,
         correlation_id="outage",
     )
-    handle = arena.temporal.get_workflow_handle_for(OrderWorkflow.run, order_workflow_id(order))
+    handle: WorkflowHandle[OrderWorkflow, OrderState] = arena.temporal.get_workflow_handle(order_workflow_id(order))
     await handle.execute_update(OrderWorkflow.hold, command, id=command.request_id)
 
 

@@ -1,10 +1,12 @@
 """Cards that the buyer's browser gives to the provider: with the client secret, at once or after a failed try."""
 
+import asyncio
 from typing import Any
 
 import pytest
 from stripe import CardError, StripeClient
 
+from domain.orders import Role
 from tests.support.arena import Arena
 
 TOTAL = 2644
@@ -90,4 +92,53 @@ async def test_after_a_decline_the_browser_may_be_asked_for_the_card(arena: Aren
     done = await arena.until(order["id"], status="confirmed", payment_status="completed")
     assert [each["status"] for each in done["payments"][0]["attempts"]] == ["declined", "succeeded"]
     assert (await arena.truth(order["id"]))["captures"] == 1
+    assert (await arena.audit())[1] == ()
+
+
+async def test_a_buyer_who_is_declined_and_then_asked_by_the_bank_pays_after_all(arena: Arena) -> None:
+    order = await placed(arena, await arena.product())
+    with pytest.raises(CardError):
+        pay(arena, order, "pm_card_chargeDeclined")
+    await arena.until(order["id"], payment_status="failed")
+
+    pay(arena, order, "pm_card_authenticationRequired")
+
+    await arena.until(order["id"], status="pending", payment_status="requires_action")
+    intent = order["next_action"]["client_secret"].partition("_secret_")[0]
+    (await asyncio.to_thread(arena.stripe.challenge, intent, "succeed")).raise_for_status()
+    await arena.until(order["id"], status="confirmed", payment_status="completed")
+    assert (await arena.audit())[1] == ()
+
+
+@pytest.mark.parametrize(("first", "then"), [("manual", "automatic"), ("automatic", "manual")])
+async def test_a_later_choice_says_whether_money_is_held_or_taken(arena: Arena, first: str, then: str) -> None:
+    order = (await arena.place(await arena.product(), card="pm_card_chargeDeclined", capture=first)).json()
+    again = (await arena.command(order, "pay", payment={"method": "card", "capture": then})).json()
+
+    pay(arena, again)
+
+    status = {"automatic": "completed", "manual": "authorized"}[then]
+    await arena.until(order["id"], status="confirmed", payment_status=status)
+    assert (await arena.audit())[1] == ()
+    shipped = await arena.insist(order["id"], "ship", Role.SELLER)
+    assert (shipped.status_code, shipped.json()["payment_status"]) == (200, "completed")
+    assert (await arena.truth(order["id"])).items() >= {"captures": 1, "captured": TOTAL}.items()
+    assert (await arena.audit())[1] == ()
+
+
+@pytest.mark.parametrize(("asked", "done"), [("automatic", "authorized"), ("manual", "completed")])
+async def test_money_is_booked_as_the_provider_moved_it(arena: Arena, asked: str, done: str) -> None:
+    """Somebody changed in the provider's dashboard whether the money is taken at once."""
+    order = await placed(arena, await arena.product(), capture=asked)
+    intent = order["next_action"]["client_secret"].partition("_secret_")[0]
+    other = {"automatic": "manual", "manual": "automatic"}[asked]
+    changed: Any = {"capture_method": other}
+    arena.stripe.client().v1.payment_intents.update(intent, changed)
+
+    pay(arena, order)
+
+    await arena.until(order["id"], status="confirmed", payment_status=done)
+    assert (await arena.audit())[1] == ()
+    await arena.insist(order["id"], "ship", Role.SELLER)
+    assert (await arena.truth(order["id"])).items() >= {"captures": 1, "captured": TOTAL}.items()
     assert (await arena.audit())[1] == ()

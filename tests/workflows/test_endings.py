@@ -1,5 +1,7 @@
 """Ends that nobody asks for: deadlines, Temporal's own cancel, and steps that can't succeed."""
 
+import asyncio
+
 from temporalio.client import WorkflowExecutionStatus
 
 from domain.books import Invariant
@@ -33,6 +35,11 @@ async def test_a_three_d_secure_order_that_is_never_confirmed_expires_without_an
     expired = await arena.until(order["id"], status="cancelled")
     assert (expired["payment_status"], expired["cancel_reason"]) == ("cancelled", "expired")
     assert [each["status"] for each in expired["payments"][0]["attempts"]] == ["cancelled"]
+    # The bank's page is still open: what it shows must be dead.
+    intent = order["next_action"]["client_secret"].partition("_secret_")[0]
+    assert arena.stripe.client().v1.payment_intents.retrieve(intent).status == "canceled"
+    assert (await asyncio.to_thread(arena.stripe.challenge, intent, "succeed")).status_code == 409
+    assert (await arena.audit())[1] == ()
 
 
 async def test_the_sellers_word_on_delivery_counts_after_the_inspection_window(arena: Arena) -> None:
