@@ -12,6 +12,7 @@ from domain.orders import Role
 from providers.stripe import NAME as STRIPE
 from providers.stripe.gateway import StripeGateway
 from tests.support.arena import READ_TIMEOUT, Arena, eventually
+from workflows.names import order_workflow_id
 
 TOTAL = 2644
 HOLD = {"reason": "fraud_review", "note": "the bank called"}
@@ -267,6 +268,18 @@ async def test_money_that_the_provider_took_is_found_before_a_person_says_that_i
     refused = await resolve(arena, order, "not_paid")
 
     assert (refused[0], refused[1]["code"]) == (409, "resolution_contradicted")
+
+
+async def test_a_payment_of_which_nobody_knew_is_asked_for_again_with_its_own_key(arena: Arena) -> None:
+    gateway = await served_by(arena, Clouded)
+    order = (await unknown_order(arena))["id"]
+    gateway.clear = True
+
+    await arena.temporal.get_workflow_handle(order_workflow_id(order)).signal("payment_changed")
+
+    await arena.until(order, status="confirmed", payment_status="completed")
+    assert (await arena.truth(order)).items() >= {"intents": 1, "captures": 1, "captured": TOTAL}.items()
+    assert (await arena.audit())[1] == ()
 
 
 async def test_a_resolution_without_ground_is_refused(arena: Arena) -> None:

@@ -1,0 +1,37 @@
+"""The list of deliberate bugs keeps up with the code: each text is there exactly once, each named test exists."""
+
+import ast
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.mutants.bug import Bug
+from tests.mutants.bugs import BUGS
+
+ROOT = Path(__file__).parents[2]
+
+
+@cache
+def names_in(path: str) -> set[str]:
+    tree = ast.parse((ROOT / path).read_text())
+    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
+def test_a_bug_can_be_switched_on_and_is_caught_by_a_test_that_exists(bug: Bug) -> None:
+    sick = bug.in_tree(ROOT)
+
+    assert sick != (ROOT / bug.file).read_text()
+    ast.parse(sick)
+    assert bug.tests != ()
+    for test in bug.tests:
+        path, _, name = test.partition("::")
+        assert name.partition("[")[0] in names_in(path), test
+
+
+def test_every_bug_has_a_name_of_its_own() -> None:
+    names = [bug.name for bug in BUGS]
+
+    assert len(set(names)) == len(names)
+    assert len(names) > 30

@@ -1,0 +1,7 @@
+"""All deliberate bugs, each by a name of its own."""
+
+from tests.mutants.asking import ASKING
+from tests.mutants.deciding import DECIDING
+from tests.mutants.recording import RECORDING
+
+BUGS = (*ASKING, *RECORDING, *DECIDING)
