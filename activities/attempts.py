@@ -172,14 +172,21 @@ async def _operation(
     asked = next(each for each in operations if each.key == step.request.key)
     # Money that is held although it was to be taken: the buyer paid by the page of an attempt before.
     kind = OperationKind.AUTHORIZE if isinstance(step.outcome, Authorized) else asked.kind
+    for each in operations:
+        if kind is not asked.kind and (each.kind, each.attempt) == (asked.kind, asked.attempt):
+            _over(each, step)
     of_kind = [each for each in operations if (each.kind, each.attempt) == (kind, asked.attempt)]
     if of_kind and (of_kind[-1].state is not OperationState.FAILED or isinstance(step.outcome, Declined | Voided)):
         return of_kind[-1]
     operation = await payments.intend_next(session, payment, kind, asked.amount, step.at)
     operations.append(operation)
-    if asked.kind is not kind and asked.state in OPEN_STATES:
-        payments.close(asked, OperationState.FAILED, reference=None, reason=step.outcome.kind, at=step.at)
     return operation
+
+
+def _over(operation: PaymentOperation, step: RecordAttempt) -> None:
+    """What was asked for will not come any more: the provider did something else."""
+    if operation.state in OPEN_STATES:
+        payments.close(operation, OperationState.FAILED, reference=None, reason=step.outcome.kind, at=step.at)
 
 
 async def _captured(

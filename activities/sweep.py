@@ -2,9 +2,11 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 from temporalio import activity
 
+from activities.telling import tell_refund
 from db import incidents, payments, refunds, webhooks
 from db.session import Database
 from domain.errors import WorkflowsUnavailable
@@ -53,10 +55,13 @@ class SweepActivities:
             told = {each.order_id for each in unheard}
             waiting = await payments.waiting(session)
             open_refunds = await refunds.open_of(session, told)
+        told_of = {each.refund_id: each.order_id for each in unheard if each.refund_id is not None}
+        to_tell = {**told_of, **{each.refund_id: each.order_id for each in open_refunds}}
         to_wake = [each.order_id for each in waiting if each.order_id in told or due(each.since, swept, step.at)]
         orders = {order: await _woken(self._waker.order, order) for order in to_wake}
-        refunds_woken = {each: await _woken(self._waker.refund, each.refund_id) for each in open_refunds}
-        answers = [*orders.items(), *((each.order_id, there) for each, there in refunds_woken.items())]
+        tell = partial(tell_refund, self._database, self._waker)
+        refunds_woken = {refund: await _woken(tell, refund) for refund in to_tell}
+        answers = [*orders.items(), *((to_tell[refund], there) for refund, there in refunds_woken.items())]
         heard = {order for order, there in answers if there}
         untold = {order for order, there in answers if there is None}
         async with self._database.transaction() as session:

@@ -46,15 +46,16 @@ def approved(
     )
 
 
-async def paid(session: AsyncSession, refund_id: str, correlation_id: str) -> ApprovedRefund | None:
-    """A refund that was paid, to be read at its provider again; None for any other."""
+async def known_to_provider(session: AsyncSession, refund_id: str, correlation_id: str) -> ApprovedRefund | None:
+    """A refund that its provider has, paid or under way, to be read there again; None for any other."""
     row = (
         await session.execute(
             select(Refund, Order, Payment, PaymentOperation.reference)
             .join(Order, Order.id == Refund.order_id)
             .join(Payment, Payment.id == Refund.payment_id)
             .join(PaymentOperation, PaymentOperation.key == Refund.operation_key)
-            .where(Refund.id == refund_id, Refund.status == RefundStatus.COMPLETED)
+            .where(Refund.id == refund_id, PaymentOperation.reference.is_not(None))
+            .where(Refund.status.in_([RefundStatus.COMPLETED, RefundStatus.PROCESSING]))
         )
     ).one_or_none()
     return None if row is None else approved(row[0], row[1], row[2], correlation_id, row[3])

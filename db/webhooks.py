@@ -25,6 +25,7 @@ async def store(session: AsyncSession, event: InboundEvent, payload: dict[str, A
             event_id=event.event_id,
             type=event.type,
             order_id=event.order_id,
+            refund_id=event.refund_id,
             payload=payload,
             state=first,
             received=at,
@@ -56,6 +57,7 @@ class Unheard(NamedTuple):
     provider: str
     event_id: str
     order_id: str
+    refund_id: str | None
 
 
 async def unheard(session: AsyncSession, before: datetime) -> list[Unheard]:
@@ -64,7 +66,7 @@ async def unheard(session: AsyncSession, before: datetime) -> list[Unheard]:
     Those that were superseded when they came are among them once: what superseded them may have ended otherwise.
     """
     rows = await session.execute(
-        select(InboundWebhook.provider, InboundWebhook.event_id, InboundWebhook.order_id)
+        select(InboundWebhook.provider, InboundWebhook.event_id, InboundWebhook.order_id, InboundWebhook.refund_id)
         .where(
             InboundWebhook.settled.is_(None),
             InboundWebhook.state != WebhookState.IGNORED,
@@ -73,7 +75,7 @@ async def unheard(session: AsyncSession, before: datetime) -> list[Unheard]:
         .order_by((InboundWebhook.state == WebhookState.RECEIVED).desc(), InboundWebhook.received)
         .limit(_MOST)
     )
-    return [Unheard(provider, event, order) for provider, event, order in rows if order is not None]
+    return [Unheard(provider, event, order, refund) for provider, event, order, refund in rows if order is not None]
 
 
 async def hear(session: AsyncSession, webhook: Unheard, at: datetime, *, heard: bool) -> None:

@@ -4,6 +4,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
+from domain.refunds import ApprovedRefund
+
 # A webhook whose workflow was not told by now: the call that took it in has died.
 UNHEARD = timedelta(seconds=10)
 
@@ -31,6 +33,10 @@ class Waker(Protocol):
 
     async def refund(self, refund_id: str) -> bool:
         """False when no workflow of the refund runs."""
+        ...
+
+    async def recheck(self, refund: ApprovedRefund) -> None:
+        """Have a refund that its provider knows read there once more."""
         ...
 
 

@@ -25,7 +25,7 @@ class CancellationStage:
         """
         if self.fulfilment.shipping_began and not self.progress.closed:
             raise as_failure(OrderNotCancellable(status=self.progress.state.status))
-        self.progress.refuse_if_unavailable(even_held=command.role is Role.ADMIN)
+        self.progress.refuse_if_unavailable(even_held=command.role is Role.ADMIN or self.progress.ending)
         if self.progress.undecided:
             raise as_failure(OrderBusy(step="payment"))
 
@@ -53,6 +53,7 @@ class CancellationStage:
             at=workflow.now(),
             end=end,
         )
+        progress.ending = True
         with progress.step("cancellation"):
             try:
                 while progress.undo:

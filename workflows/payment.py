@@ -181,9 +181,6 @@ class PaymentStage:
 
     async def _news(self, attempt: Attempt, last: PaymentOutcome) -> PaymentOutcome:
         self.progress.changed = False
-        if isinstance(last, Declined) and last.reference is None:
-            # It came to nothing at the provider: there is nothing to read.
-            return last
         self.progress.busy, self.open_for_choice = "payment", False
         if self.resolved is not None:
             outcome = await self._record(attempt, self.resolved.outcome, self.resolved)
@@ -197,9 +194,10 @@ class PaymentStage:
 
     async def _read(self, attempt: Attempt, last: PaymentOutcome) -> PaymentOutcome | None:
         """The provider's word by now; None when it does not answer soon: then the next news are waited for."""
-        if last.reference is None:
+        if isinstance(last, Unknown) and last.reference is None:
             return await self._ask(attempt, within=LOOK)
-        request = attempt.request.about(last.reference)
+        # What left no reference is searched: it came to nothing, or a person said so.
+        request = attempt.request if last.reference is None else attempt.request.about(last.reference)
         try:
             return await at_provider(
                 PaymentActivities.read, request, request.provider, "Read the provider's state", within=LOOK

@@ -36,6 +36,8 @@ class Progress:
         self.busy: str | None = "checkout"
         # An operator said to stand still: what has begun is finished, nothing new begins.
         self.held = False
+        # Something was given back already: the order can only end.
+        self.ending = False
         self._story = ""
         # The provider told of a change; many tellings are one re-read.
         self.changed = False
@@ -58,12 +60,14 @@ class Progress:
     def refuse_if_unavailable(self, *, even_held: bool = False) -> None:
         """Raises OrderClosed, OrderHeld or OrderBusy as the failure that an update's validator answers with.
 
-        `even_held` lets pass what is allowed on a held order.
+        `even_held` lets pass what is allowed on an order that is held, or whose unwinding got stuck.
         """
         if self.closed:
             raise as_failure(OrderClosed(status=self.state.status))
         if self.held and not even_held:
             raise as_failure(OrderHeld())
+        if self.ending and not even_held:
+            raise as_failure(OrderBusy(step="cancellation"))
         if self.busy is not None:
             raise as_failure(OrderBusy(step=self.busy))
 

@@ -37,9 +37,10 @@ class RefundWorkflow:
         self.changed = True
 
     async def _live(self) -> RefundStatus:
+        self.changed = False
         outcome = await self._ask() if self.refund.refund_reference is None else await self._read()
         status = await self._record(outcome)
-        while isinstance(outcome, RefundPending):
+        while outcome.reference is not None and (isinstance(outcome, RefundPending) or self.changed):
             await self._wait_for_news()
             outcome = await self._read(outcome.reference)
             status = await self._record(outcome)
@@ -60,7 +61,16 @@ class RefundWorkflow:
 
     async def _read(self, reference: str | None = None) -> RefundOutcome:
         request = self._request(reference or self.refund.refund_reference)
-        return await at_provider(PaymentActivities.read_refund, request, request.provider, "Read the provider's state")
+        while True:
+            try:
+                return await at_provider(
+                    PaymentActivities.read_refund, request, request.provider, "Read the provider's state"
+                )
+            except FailureError:
+                workflow.logger.warning("the refund could not be read")
+            workflow.upsert_search_attributes([NEEDS_ATTENTION.value_set(value=True)])
+            workflow.set_current_details("The provider does not show the refund; asking again.")
+            await self._wait_for_news()
 
     async def _record(self, outcome: RefundOutcome) -> RefundStatus:
         step = RecordRefund(refund=self.refund, outcome=outcome, at=workflow.now())

@@ -12,12 +12,14 @@ with workflow.unsafe.imports_passed_through():
     from domain.repair import Resolution, Verdict
     from workflows.policies import LOOK, at_provider
 
+_NOT_OURS = (RequestRefusedByProvider, ProviderMismatch)
 _AGREES = {Verdict.PAID: (Authorized, Captured), Verdict.NOT_PAID: (Declined, Voided)}
 
 
 async def resolved(request: AuthorizeRequest, finding: Resolution) -> PaymentOutcome:
     """The outcome of an attempt. Raises ResolutionContradicted as a failure when the provider says otherwise."""
-    reference = request.reference or finding.reference
+    # Whoever says that nothing was paid has nothing to show: then the provider is searched by our own reference.
+    reference = request.reference or (finding.reference if finding.verdict is Verdict.PAID else None)
     said = await _last_look(request, finding, reference)
     if said is None:
         return _by_word(request, finding.verdict, reference)
@@ -33,9 +35,10 @@ async def _last_look(request: AuthorizeRequest, finding: Resolution, reference: 
         return await at_provider(PaymentActivities.read, about, request.provider, "Ask once more", within=LOOK)
     except FailureError as failure:
         error = as_error(failure)
-        # Whoever says that it was paid must show a payment that is ours.
-        if isinstance(error, RequestRefusedByProvider | ProviderMismatch) and finding.verdict is Verdict.PAID:
-            raise as_failure(ResolutionContradicted(theirs="not this order's")) from failure
+        # Whoever says that it was paid must show a payment that is ours; and one that names our order is ours.
+        named = isinstance(error, ProviderMismatch) and reference is None
+        if named or (isinstance(error, _NOT_OURS) and finding.verdict is Verdict.PAID):
+            raise as_failure(ResolutionContradicted(theirs="another than this order's")) from failure
         workflow.logger.warning("a person's word stands: %s", "no answer" if error is None else error.code)
         return None
 

@@ -34,7 +34,7 @@ class TemporalWaker:
         return await self._signalled(names.refund_workflow_id(refund_id), RefundWorkflow.provider_changed)
 
     async def recheck(self, refund: ApprovedRefund) -> None:
-        """Have a refund that was paid read at its provider once more: providers can take one back."""
+        """Have a refund that its provider knows read there once more: providers can take one back."""
         try:
             await self._client.start_workflow(
                 RefundWorkflow.run,
@@ -44,7 +44,8 @@ class TemporalWaker:
                 task_timeout=TASK_TIMEOUT,
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                static_summary=f"Look again at a paid refund of {refund.order_id}",
+                start_signal="provider_changed",
+                static_summary=f"Look again at a refund of {refund.order_id}",
                 rpc_timeout=_TELLING,
             )
         except (RPCError, RuntimeError) as error:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, Field, HttpUrl, StrictBool, StringConstraints, field_validator
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.convertors import StringConvertor, register_url_convertor
 
 from api import commands, orders
 from api.commands import DONE, CommandResult, Send
@@ -35,6 +36,15 @@ from domain.repair import HoldReason
 from domain.values import TEXT, WORD, Value
 
 router = APIRouter(prefix="/v1/orders", tags=["Orders"])
+
+
+class _OneOrder(StringConvertor):
+    """`/v1/orders/cancel` is about many: it is no order's address."""
+
+    regex = "(?!cancel$)[^/]+"
+
+
+register_url_convertor("order", _OneOrder())
 
 Notes = Annotated[str, StringConstraints(max_length=2000, pattern=TEXT)]
 OperatorNote = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000, pattern=TEXT)]
@@ -176,7 +186,7 @@ async def list_orders(
         return await page_of(session, query, Order.id, paging, partial(orders.shown_page, wired, caller, session))
 
 
-@router.get("/{order_id}", operation_id="getOrder")
+@router.get("/{order_id:order}", operation_id="getOrder")
 async def get_order(order_id: OrderId, caller: SignedIn, wired: Wired) -> AnyOrder:
     """One order; an accepted one that is not recorded yet is `pending`."""
     async with wired.database.transaction() as session:

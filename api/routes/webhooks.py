@@ -5,8 +5,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
 
+from activities.telling import tell_refund
 from api.deps import Wired, Wiring, now
-from db import refunds, webhooks
+from db import webhooks
 from db.tables import WebhookState
 from domain.errors import ResourceNotFound
 from domain.gateway import InboundEvent
@@ -44,14 +45,5 @@ async def _tell(wired: Wiring, event: InboundEvent) -> WebhookState:
     if event.refund_id is None:
         woken = await waker.order(event.order_id)
     else:
-        woken = await waker.refund(event.refund_id) or await _recheck(wired, waker, event.refund_id)
+        woken = await tell_refund(wired.database, waker, event.refund_id)
     return WebhookState.SIGNALLED if woken else WebhookState.IGNORED
-
-
-async def _recheck(wired: Wiring, waker: TemporalWaker, refund_id: str) -> bool:
-    """A refund can fail after it was paid and its workflow has ended: then the provider is read again."""
-    async with wired.database.transaction() as session:
-        paid = await refunds.paid(session, refund_id, correlation_id=f"recheck {refund_id}")
-    if paid is not None:
-        await waker.recheck(paid)
-    return paid is not None

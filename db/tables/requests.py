@@ -7,7 +7,7 @@ from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from db.tables.declarative import AccountKey, OrderKey, RequestKey, Table, Time, status_of
+from db.tables.declarative import AccountKey, OrderKey, RefundKey, RequestKey, Table, Time, status_of
 
 
 class Request(Table):
@@ -68,6 +68,7 @@ class InboundWebhook(Table):
     event_id: Mapped[str] = mapped_column(primary_key=True)
     type: Mapped[str]
     order_id: Mapped[OrderKey | None] = mapped_column(index=True)
+    refund_id: Mapped[RefundKey | None]
     payload: Mapped[dict[str, Any]] = mapped_column(JSONB)
     state: Mapped[WebhookState] = mapped_column(status_of(WebhookState, "state"))
     received: Mapped[Time]

@@ -27,6 +27,7 @@ from providers.stripe.failures import NoAnswer, NoSuchMethod, UnexpectedState, t
 API_VERSION = "2026-10-28.endive"
 # Keys may be forgotten after 24 h: https://docs.stripe.com/api/idempotent_requests
 KEY_MEMORY = timedelta(hours=23)
+_UNTRIED = frozenset({"requires_payment_method", "requires_confirmation"})
 
 
 class StripeGateway:
@@ -50,6 +51,10 @@ class StripeGateway:
             look = request.look_first or datetime.now(UTC) - request.since > KEY_MEMORY
             known = self._find(request) if look else None
             with translated():
+                if request.look_first and known is not None and known.status in _UNTRIED:
+                    # What an attempt before left open takes this one's card, under a key of its own.
+                    again = {"reference": known.id, "key": f"{request.key}:known"}
+                    known = self._confirm(request.model_copy(update=again))
                 ask = self._confirm if request.reference else self._create
                 return self._told(known or ask(request), request)
         except stripe.CardError as refused:
@@ -177,8 +182,7 @@ class StripeGateway:
         with translated():
             if request.reference:
                 intent = self._retrieve(request.reference)
-                untried = intent.status in {"requires_payment_method", "requires_confirmation"}
-                return None if untried and not over else intent
+                return None if intent.status in _UNTRIED and not over else intent
             since = int(request.since.timestamp()) - 60
             listed = self._client.v1.payment_intents.list(
                 {"created": {"gte": since}, "limit": 100, "expand": ["data.latest_charge"]}

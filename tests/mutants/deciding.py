@@ -65,8 +65,8 @@ DECIDING = (
         "webhook_trusted",
         "When a webhook comes, the money counts as taken: the provider is not asked.",
         _PAYMENT,
-        "        request = attempt.request.about(last.reference)\n",
-        "        return Captured(reference=last.reference, amount=attempt.request.amount)\n",
+        "        # What left no reference is searched: it came to nothing, or a person said so.\n",
+        '        return Captured(reference=last.reference or "", amount=attempt.request.amount)\n',
         ("integration/test_webhooks_in.py::test_a_signed_word_is_not_enough_the_provider_itself_is_asked",),
     ),
     Bug(

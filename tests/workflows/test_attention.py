@@ -94,3 +94,25 @@ async def test_an_order_that_can_not_be_unwound_stays_open_until_it_can(arena: A
 
     await arena.until(order, status="failed", payment_status="cancelled")
     assert (await arena.get(f"/v1/products/{product}"))["stock"] == 3
+
+
+async def test_an_order_half_given_back_ships_no_more_and_can_be_cancelled_again(arena: Arena) -> None:
+    stubborn = Stubborn("sk_test_arena", api_base=arena.stripe.url, timeout=(1.0, READ_TIMEOUT))
+    await arena.stop_workers()
+    arena.providers = {STRIPE: stubborn}
+    await arena.start_workers()
+    product = await arena.product(on_hand=3)
+    order = (await arena.place(product, capture="manual")).json()["id"]
+
+    # As an operator does in Temporal's own UI.
+    await arena.temporal.get_workflow_handle(order_workflow_id(order)).cancel()
+    await eventually(lambda: needs_attention(arena, order))
+
+    refused = await arena.command(order, "ship", Role.SELLER)
+    assert (refused.status_code, refused.json()["code"]) == (409, "order_busy")
+    incidents = (await arena.get("/v1/incidents?open=true", Role.ADMIN))["data"]
+    assert [(each["kind"], each["subject"]) for each in incidents] == [("order_not_unwound", order)]
+    stubborn.mended = True
+    assert (await arena.insist(order, "cancel")).status_code == 200
+    await arena.until(order, status="cancelled", payment_status="cancelled")
+    assert (await arena.get(f"/v1/products/{product}"))["stock"] == 3

@@ -266,8 +266,31 @@ async def test_money_that_the_provider_took_is_found_before_a_person_says_that_i
     order = await unknown_order(arena)
 
     refused = await resolve(arena, order, "not_paid")
+    mistyped = await resolve(arena, order, "not_paid", reference="pi_nobody_knows")
 
     assert (refused[0], refused[1]["code"]) == (409, "resolution_contradicted")
+    assert (mistyped[0], mistyped[1]["code"]) == (409, "resolution_contradicted")
+
+
+async def test_money_that_comes_after_a_person_said_that_it_was_not_paid_pays_the_order(arena: Arena) -> None:
+    await served_by(arena, Nowhere)
+    order = await unknown_order(arena)
+    assert (await resolve(arena, order, "not_paid"))[0] == 200
+
+    # The first request was under way for longer than anybody thought.
+    arena.stripe.client().v1.payment_intents.create(
+        {
+            "amount": TOTAL,
+            "currency": "usd",
+            "payment_method": "pm_card_visa",
+            "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
+            "confirm": True,
+            "metadata": {"order_id": order["id"], "payment_id": order["payments"][0]["id"]},
+        }
+    )
+
+    await arena.until(order["id"], status="confirmed", payment_status="completed")
+    assert (await arena.audit())[1] == ()
 
 
 async def test_a_payment_of_which_nobody_knew_is_asked_for_again_with_its_own_key(arena: Arena) -> None:

@@ -181,3 +181,22 @@ async def test_the_schedule_is_made_once_and_sweeps(arena: Arena) -> None:
         return (await handle.describe()).info.num_actions > 0
 
     await eventually(swept)
+
+
+async def test_a_refund_that_failed_after_it_was_paid_is_found_when_nobody_was_told(arena: Arena) -> None:
+    arena.stripe.script(refund_turns_ms=1_000, webhooks=DEAF)
+    order = (await arena.place(await arena.product(), card="pm_card_refundFail")).json()["id"]
+    await arena.command(order, "cancel")
+    refund = (await arena.until(order, payment_status="refunded"))["refunds"][0]["id"]
+    await arena.temporal.get_workflow_handle(names.refund_workflow_id(refund)).result()
+    await eventually(lambda: _returned(arena, order))
+    await stored_and_forgotten(arena, order, refund)
+
+    await sweep(arena)
+
+    after = await arena.until(order, payment_status="completed")
+    assert [each["status"] for each in after["refunds"]] == ["failed"]
+
+
+async def _returned(arena: Arena, order: str) -> bool:
+    return bool((await arena.truth(order))["refunded"] == 0)

@@ -22,6 +22,7 @@ _ADDED = (
 def upgrade() -> None:
     op.add_column("orders", sa.Column("held", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.alter_column("payment_attempts", "payment_method_id", nullable=True)
+    op.add_column("inbound_webhooks", sa.Column("refund_id", sa.Uuid(), nullable=True))
     op.add_column("incidents", sa.Column("details", sa.String(), nullable=True))
     _allow("incidents", *_BEFORE, *_ADDED)
     _allow("ledger_entries", "capture", "refund", "sale", "refund_returned")
@@ -30,6 +31,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_index("ix_requests_unanswered", "requests")
+    op.drop_column("inbound_webhooks", "refund_id")
     op.execute("UPDATE payment_attempts SET payment_method_id = '' WHERE payment_method_id IS NULL")
     op.alter_column("payment_attempts", "payment_method_id", nullable=False)
     _allow("incidents", *_BEFORE)
