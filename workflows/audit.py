@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy
 
 with workflow.unsafe.imports_passed_through():
     from activities.audit import AuditActivities, Audited, Look
@@ -11,15 +10,13 @@ with workflow.unsafe.imports_passed_through():
 
 # The books are read as a whole.
 _TIMEOUT = timedelta(minutes=10)
-# The next hour looks again; a look that takes too long is not heaped on itself.
-_RETRY = RetryPolicy(maximum_attempts=3)
 
 
 @workflow.defn(name="AuditWorkflow")
 class AuditWorkflow:
     @workflow.run
     async def run(self) -> Audited:
-        """Audit, from where the schedule's last run ended; retried when the database or Temporal does not answer."""
+        """Audit, from where the schedule's last run ended; retried until the database and Temporal answer."""
         last: Audited | None = workflow.get_last_completion_result(Audited)
         look = Look(at=workflow.now(), last=None if last is None else last.at)
         opened = {
@@ -28,7 +25,6 @@ class AuditWorkflow:
                 look,
                 task_queue=names.AUDIT,
                 start_to_close_timeout=_TIMEOUT,
-                retry_policy=_RETRY,
                 summary="Check the books against themselves",
             ),
             **await workflow.execute_activity_method(
@@ -36,7 +32,6 @@ class AuditWorkflow:
                 look,
                 task_queue=names.AUDIT,
                 start_to_close_timeout=_TIMEOUT,
-                retry_policy=_RETRY,
                 summary="Compare open orders with running workflows",
             ),
         }
