@@ -135,7 +135,7 @@ class Shop:
         async def closed() -> bool:
             return (await handle.describe()).status is not WorkflowExecutionStatus.RUNNING
 
-        await eventually(closed, why=f"{identity} is still running")
+        await eventually(closed, seconds=ENDING_SECONDS, pause=LOOK_SECONDS, why=f"{identity} is still running")
         described = await handle.describe()
         assert described.status is WorkflowExecutionStatus.COMPLETED, identity
         assert bool(described.typed_search_attributes.get(names.NEEDS_ATTENTION)) == attention, identity
