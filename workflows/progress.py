@@ -36,7 +36,7 @@ class Progress:
         self.busy: str | None = "checkout"
         # An operator said to stand still: what has begun is finished, nothing new begins.
         self.held = False
-        # Something was given back already: the order can only end.
+        # Giving back has begun, and may be stuck halfway: the order can only end.
         self.ending = False
         self._story = ""
         # The provider told of a change; many tellings are one re-read.

@@ -38,7 +38,7 @@ def _head() -> Iterable[str]:
     size = "full" if FULL else "small"
     yield "# Proof"
     yield ""
-    yield "Written by `make prove`; a machine of two cores takes hours. `HOLDFAST_PROOF_SEED` draws other moments."
+    yield "Written by `make prove`. `HOLDFAST_PROOF_SEED` draws other moments."
     yield ""
     yield f"Commit `{_commit()}`, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {size} size, seed {SEED}."
     yield ""
