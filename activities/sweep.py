@@ -1,18 +1,19 @@
 """The sweep over orders: tells workflows what nobody told them, and people what is theirs. It changes no order."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
 from temporalio import activity
 
-from activities.telling import tell_refund
-from db import incidents, payments, refunds, webhooks
+from activities.telling import tell_commands, tell_refund
+from db import commands, incidents, payments, refunds, webhooks
+from db.commands import Owed
 from db.session import Database
 from domain.errors import WorkflowsUnavailable
 from domain.ids import OrderId
 from domain.incidents import UNKNOWN_AGE, IncidentKind
-from domain.sweep import UNHEARD, Waker, due
+from domain.sweep import OWED, UNHEARD, Waker, due
 from domain.values import Value
 
 _LOST, _UNKNOWN = IncidentKind.ORDER_WITHOUT_WORKFLOW, IncidentKind.PAYMENT_UNKNOWN
@@ -30,7 +31,8 @@ class Sweep(Value):
 class Swept(Value):
     """What a sweep did; `lost` are open orders whose payment waits while no workflow runs for them.
 
-    `reported` counts the incidents that were opened; `at` is from when the next sweep looks on.
+    `commands` counts those that Temporal keeps from now on, `reported` the incidents that were opened; `at` is from
+    when the next sweep looks on.
     """
 
     at: datetime
@@ -39,6 +41,7 @@ class Swept(Value):
     refunds_woken: int
     lost: tuple[OrderId, ...]
     reported: int = 0
+    commands: int = 0
 
 
 class SweepActivities:
@@ -48,19 +51,21 @@ class SweepActivities:
 
     @activity.defn(name="sweep.orders")
     async def orders(self, step: Sweep) -> Swept:
-        """Wake the workflows of payments that have waited for long, and of webhooks that never reached one."""
+        """Wake the workflows of payments that have waited for long, and of webhooks and commands that reached none."""
         swept = step.swept or step.at - _FIRST
         async with self._database.transaction() as session:
             unheard = await webhooks.unheard(session, step.at - UNHEARD)
             told = {each.order_id for each in unheard}
             waiting = await payments.waiting(session)
             open_refunds = await refunds.open_of(session, told)
+            owed = await commands.owed(session, step.at - OWED)
         told_of = {each.refund_id: each.order_id for each in unheard if each.refund_id is not None}
         to_tell = {**told_of, **{each.refund_id: each.order_id for each in open_refunds}}
         to_wake = [each.order_id for each in waiting if each.order_id in told or due(each.since, swept, step.at)]
         orders = {order: await _woken(self._waker.order, order) for order in to_wake}
         tell = partial(tell_refund, self._database, self._waker)
         refunds_woken = {refund: await _woken(tell, refund) for refund in to_tell}
+        kept = await self._tell(owed)
         answers = [*orders.items(), *((to_tell[refund], there) for refund, there in refunds_woken.items())]
         heard = {order for order, there in answers if there}
         untold = {order for order, there in answers if there is None}
@@ -82,7 +87,15 @@ class SweepActivities:
             refunds_woken=sum(there is True for there in refunds_woken.values()),
             lost=lost,
             reported=sum(reported),
+            commands=kept,
         )
+
+    async def _tell(self, owed: Sequence[Owed]) -> int:
+        try:
+            return await tell_commands(self._database, self._waker, owed)
+        except WorkflowsUnavailable:
+            activity.logger.warning("%d commands could not be told", len(owed))
+            return 0
 
 
 async def _woken(wake: Callable[[str], Awaitable[bool]], subject: str) -> bool | None:

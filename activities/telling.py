@@ -1,13 +1,23 @@
-"""Tells the workflow of a refund that its provider has news; one that has ended is begun again, to look once more."""
+"""Tells workflows what they may not know: a refund that its provider has news, an order what people told it before."""
 
-from db import refunds
+import asyncio
+from collections.abc import Iterable
+from itertools import groupby
+from operator import attrgetter
+
+from db import commands, refunds
+from db.commands import Owed
 from db.session import Database
 from domain.sweep import Waker
 
+# How many orders are told at once.
+_AT_ONCE = 8
+
 
 async def tell_refund(database: Database, waker: Waker, refund_id: str) -> bool:
-    """Whether anybody was there to be told, or was started. Raises WorkflowsUnavailable.
+    """Whether anybody was there to be told, or was started: one that has ended is begun again, to look once more.
 
+    Raises WorkflowsUnavailable.
     A refund can fail after it was paid: https://docs.stripe.com/refunds#failed-refunds
     """
     if await waker.refund(refund_id):
@@ -17,3 +27,30 @@ async def tell_refund(database: Database, waker: Waker, refund_id: str) -> bool:
     if known is not None:
         await waker.recheck(known)
     return known is not None
+
+
+async def tell_commands(database: Database, waker: Waker, owed: Iterable[Owed]) -> int:
+    """Send commands again that Temporal may have forgotten, each order's in their order; how many it keeps by now.
+
+    A worker that dies between a command's fact and its workflow task leaves a workflow that does not know of it: an
+    update is durable once it stands in the history, and not before. Raises WorkflowsUnavailable.
+    """
+    free = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(of_order: list[Owed]) -> int:
+        async with free:
+            return await _tell_in_turn(database, waker, of_order)
+
+    by_order = groupby(sorted(owed, key=attrgetter("order_id")), key=attrgetter("order_id"))
+    return sum(await asyncio.gather(*[one(list(of_order)) for _, of_order in by_order]))
+
+
+async def _tell_in_turn(database: Database, waker: Waker, owed: Iterable[Owed]) -> int:
+    told = 0
+    for each in owed:
+        if not await waker.command(each.order_id, each.verb, each.command):
+            break
+        async with database.transaction() as session:
+            await commands.settle(session, each.command.request_id)
+        told += 1
+    return told

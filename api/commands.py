@@ -4,11 +4,10 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Sequence
-from contextlib import suppress
 from datetime import timedelta
 from enum import StrEnum
 from functools import partial
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any
 
 from fastapi import Depends, Response
 from pydantic import BaseModel
@@ -23,13 +22,15 @@ from temporalio.client import (
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RetryConfig, RPCError, RPCStatusCode
-from temporalio.workflow import UpdateMethodMultiParam
 
 from activities.failures import as_error
+from activities.telling import tell_commands
 from api import orders, problems
 from api.deps import CorrelationId, Principal, Wired
 from api.idempotency import Answer, Call, Claim, Once
 from api.orders import AcceptedOrder
+from db.commands import owed as owed_commands
+from db.ids import new_id
 from db.queries import order_view
 from domain.errors import (
     HoldfastError,
@@ -49,6 +50,7 @@ from domain.values import Value
 from workflows import names
 from workflows.order import OrderWorkflow
 from workflows.policies import TASK_TIMEOUT
+from workflows.waking import UPDATES, TemporalWaker, Update
 
 
 class Said(StrEnum):
@@ -63,8 +65,6 @@ class Said(StrEnum):
 
 # For the API's client: a short outage of Temporal is bridged, a longer one is told to the caller.
 RETRIES = RetryConfig(max_interval_millis=500, max_elapsed_time_millis=2_000)
-
-Update: TypeAlias = UpdateMethodMultiParam[[OrderWorkflow, Command], OrderState]
 
 _GONE = frozenset({RPCStatusCode.NOT_FOUND, RPCStatusCode.ALREADY_EXISTS})
 # How long Temporal may take to say whether it has a workflow: when a thousand orders come at once, some seconds.
@@ -105,15 +105,6 @@ def _summary(placement: Placement) -> str:
     return f"Order of {sum(item.quantity for item in placement.items)} pieces, paid by {placement.payment.method}"
 
 
-UPDATES: dict[str, Update] = {
-    "pay": OrderWorkflow.pay,
-    "ship": OrderWorkflow.ship,
-    "deliver": OrderWorkflow.deliver,
-    "cancel": OrderWorkflow.cancel,
-    "hold": OrderWorkflow.hold,
-    "release": OrderWorkflow.release,
-    "resolve": OrderWorkflow.resolve_payment,
-}
 # What a command is answered with, for the OpenAPI document.
 DONE: dict[int | str, dict[str, Any]] = {
     200: {"model": OrderView},
@@ -156,23 +147,18 @@ class Commands:
         async with self._wired.database.transaction() as session:
             await orders.found(session, caller, order_id)
 
+        request_id = new_id("req")
+        command = Command(
+            request_id=request_id,
+            actor_id=caller.account_id,
+            role=caller.role,
+            correlation_id=self._correlation,
+            **fields,
+        )
+
         async def act(claim: Claim, _: None) -> Answer:
-            command = Command(
-                request_id=claim.request_id,
-                actor_id=caller.account_id,
-                role=caller.role,
-                correlation_id=self._correlation,
-                **fields,
-            )
-            try:
-                said = await self._tell(order_id, UPDATES[verb], command)
-            except HoldfastError as refusal:
-                raise await self._up_to_date(order_id, refusal) from refusal
+            said = await self._send(claim, verb, command.model_copy(update={"request_id": claim.request_id}))
             result = await self._outcome(caller, claim, said)
-            if said is Said.LATER and result.final:
-                # The worker died between the fact and its workflow task: Temporal must not forget the command.
-                with suppress(HoldfastError):
-                    await self._tell(order_id, UPDATES[verb], command)
             if said is Said.CLOSED and not result.final:
                 raise await orders.not_running(self._wired, caller, order_id)
             return result
@@ -185,6 +171,10 @@ class Commands:
             recall=partial(orders.recall, self._wired, caller, 200),
             prepare=_nothing,
             act=act,
+            request_id=request_id,
+            owed=True,
+            verb=verb,
+            command=command.model_dump(mode="json"),
         )
         return await self._once.once(call)
 
@@ -218,19 +208,42 @@ class Commands:
                 return result
             await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 
-    async def _up_to_date(self, order_id: str, refusal: HoldfastError) -> HoldfastError:
-        """The workflow's refusal, unless it speaks of a status that the order no longer has: then it is behind.
+    async def _send(self, claim: Claim, verb: str, command: Command) -> Said:
+        """Send the command; a workflow that is behind its order is first told what it does not know.
 
-        A worker that dies between the fact and its workflow task leaves the workflow so until another has done the
-        step again.
+        A worker that dies between a command's fact and its workflow task leaves the workflow so.
         """
+        order_id = claim.resource_id
+        try:
+            said = await self._tell(order_id, UPDATES[verb], command)
+        except HoldfastError as refusal:
+            if not await self._behind(order_id, refusal):
+                claim.owed = isinstance(refusal, WorkflowsUnavailable)
+                raise
+            said = await self._catch_up(claim, verb, command)
+        claim.owed = said is Said.LATER
+        return said
+
+    async def _catch_up(self, claim: Claim, verb: str, command: Command) -> Said:
+        order_id = claim.resource_id
+        async with self._wired.database.transaction() as session:
+            owed = await owed_commands(session, claim.created, order_id)
+        await tell_commands(self._wired.database, TemporalWaker(self._wired.temporal), owed)
+        try:
+            return await self._tell(order_id, UPDATES[verb], command)
+        except HoldfastError as refusal:
+            claim.owed = isinstance(refusal, WorkflowsUnavailable)
+            if await self._behind(order_id, refusal):
+                raise OrderBusy(step="recovery") from refusal
+            raise
+
+    async def _behind(self, order_id: str, refusal: HoldfastError) -> bool:
+        """Whether the workflow refused by a status that its order no longer has."""
         if not isinstance(refusal, _BY_STATUS):
-            return refusal
+            return False
         async with self._wired.database.transaction() as session:
             order = await order_view(session, order_id)
-        if order is None or refusal.values["status"] in {order.status, order.payment_status}:
-            return refusal
-        return OrderBusy(step="recovery")
+        return order is not None and refusal.values["status"] not in {order.status, order.payment_status}
 
     async def _tell(self, order_id: str, update: Update, command: Command) -> Said:
         client, workflow_id = self._wired.temporal, names.order_workflow_id(order_id)

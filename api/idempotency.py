@@ -4,17 +4,19 @@ import hashlib
 import json
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Depends, Header, Response
-from sqlalchemy import select, update
+from sqlalchemy import false, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api import problems
 from api.deps import CorrelationId, Principal, Wired, Wiring, now
+from db import commands
 from db.ids import new_id
 from db.tables import Request
 from domain.errors import (
@@ -43,13 +45,17 @@ def idempotency_key(
     return key
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Claim:
-    """A claimed key: `request_id` is the update id, `resource_id` what the call creates or changes."""
+    """A claimed key: `request_id` is the update id, `resource_id` what the call creates or changes.
+
+    `owed` until it is known that Temporal keeps what was asked, or that nobody may count on it.
+    """
 
     request_id: str
     resource_id: str
     created: datetime
+    owed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,7 @@ Prepared = TypeVar("Prepared")
 class Call(Generic[Prepared]):
     """One idempotent call: `route` names it with its path parameters, `resource_id` is for a fresh claim.
 
+    One that is `owed` stays so until `act` says otherwise; `verb` and `command` are what a workflow is told by it.
     `recall` answers a repeat from the stored outcome, if there is one. `prepare` reads what `act` needs, in the claim's
     transaction: what it refuses for a fresh key leaves no claim behind. `act` makes the one Temporal call.
     """
@@ -83,6 +90,10 @@ class Call(Generic[Prepared]):
     recall: Callable[[AsyncSession, Claim], Awaitable[Answer | None]]
     prepare: Callable[[AsyncSession], Awaitable[Prepared]]
     act: Callable[[Claim, Prepared], Awaitable[Answer]]
+    request_id: str = field(default_factory=partial(new_id, "req"))
+    owed: bool = False
+    verb: str | None = None
+    command: dict[str, Any] | None = None
 
     @property
     def fingerprint(self) -> bytes:
@@ -108,7 +119,7 @@ class Idempotency:
                 raise IdempotencyKeyReused
             if row.status is not None and row.response is not None:
                 return _replayed(row.status, row.response)
-            claim = Claim(request_id=row.id, resource_id=row.resource_id, created=row.created)
+            claim = Claim(request_id=row.id, resource_id=row.resource_id, created=row.created, owed=call.owed)
             if fresh:
                 prepared = await call.prepare(session)
         try:
@@ -121,6 +132,9 @@ class Idempotency:
             return await self._final(claim, await call.act(claim, prepared))
         except HoldfastError as refusal:
             if refusal.retryable or refusal.status >= 500:  # noqa: PLR2004 - HTTP's own boundary
+                if call.owed and not claim.owed:
+                    async with self.wired.database.transaction() as session:
+                        await commands.settle(session, claim.request_id)
                 raise
             body = problems.body_of(refusal, self.correlation_id)
             await self._store(claim, refusal.status, body)
@@ -132,17 +146,19 @@ class Idempotency:
         return Response(answer.body, answer.status, answer.headers, media_type=_JSON)
 
     async def _claim(self, session: AsyncSession, call: Call[Any]) -> tuple[Request, bool]:
-        identity = new_id("req")
         await session.execute(
             insert(Request)
             .values(
-                id=identity,
+                id=call.request_id,
                 account_id=call.caller.account_id,
                 route=call.route,
                 key=self.key,
                 fingerprint=call.fingerprint,
                 resource_id=call.resource_id,
                 body=call.body,
+                verb=call.verb,
+                command=call.command,
+                owed=call.owed,
                 created=now(),
             )
             .on_conflict_do_nothing()
@@ -153,14 +169,22 @@ class Idempotency:
             )
         )
         assert row is not None, "the claim was inserted, or stood there"
-        return row, row.id == identity
+        fresh = row.id == call.request_id
+        if not fresh and row.status is None:
+            row.owed = call.owed
+        return row, fresh
 
     async def _store(self, claim: Claim, status: int, body: bytes) -> None:
+        """Keep the first final answer."""
         async with self.wired.database.transaction() as session:
             await session.execute(
                 update(Request)
-                .where(Request.id == claim.request_id, Request.status.is_(None))
-                .values(status=status, response=body)
+                .where(Request.id == claim.request_id)
+                .values(
+                    status=func.coalesce(Request.status, status),
+                    response=func.coalesce(Request.response, body),
+                    owed=Request.owed if claim.owed else false(),
+                )
             )
 
 

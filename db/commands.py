@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -15,13 +15,15 @@ from db.session import Database
 from db.tables import CommandOutcome, Order, Request
 from domain.errors import HoldfastError, ResourceNotFound, from_code
 from domain.ids import OrderId, RequestId
-from domain.orders import OrderState, OrderView
+from domain.orders import Command, OrderState, OrderView
 from domain.values import Value
 
 # The route of the calls that orders come from.
 PLACE_ROUTE = "POST /v1/orders"
 # The HTTP statuses from here on are faults of ours: no answer to keep.
 _FAULT = 500
+# How many owed commands a sweep sees to at once.
+_MOST = 100
 
 
 class Answering(Value):
@@ -117,17 +119,42 @@ async def claim_body(session: AsyncSession, request_id: str) -> dict[str, Any]:
 
 
 async def forgotten(session: AsyncSession, since: datetime, until: datetime) -> list[str]:
-    """The orders of placing calls, claimed between the two times, that came to nothing: no order, no refusal."""
+    """The orders of placing calls, claimed between the two times, that came to nothing: no order, no refusal.
+
+    One that was answered 503 is not among them: nobody counts on it.
+    """
     rows = await session.scalars(
         select(Request.resource_id)
         .outerjoin(CommandOutcome, CommandOutcome.request_id == Request.id)
         .outerjoin(Order, Order.request_id == Request.id)
-        .where(
-            Request.status.is_(None), Request.route == PLACE_ROUTE, Request.created > since, Request.created <= until
-        )
+        .where(Request.owed, Request.route == PLACE_ROUTE, Request.created > since, Request.created <= until)
         .where(CommandOutcome.request_id.is_(None), Order.id.is_(None))
     )
     return list(rows)
+
+
+class Owed(NamedTuple):
+    """A command that somebody may count on although Temporal may have forgotten it."""
+
+    order_id: str
+    verb: str
+    command: Command
+
+
+async def owed(session: AsyncSession, before: datetime, order_id: str | None = None) -> list[Owed]:
+    """The commands, of one order or of all, that were claimed before a time and may be forgotten; oldest first."""
+    query = select(Request.resource_id, Request.verb, Request.command).where(
+        Request.owed, Request.created < before, Request.command.is_not(None)
+    )
+    if order_id is not None:
+        query = query.where(Request.resource_id == order_id)
+    rows = await session.execute(query.order_by(Request.created).limit(_MOST))
+    return [Owed(order, verb, Command.model_validate(command)) for order, verb, command in rows]
+
+
+async def settle(session: AsyncSession, request_id: str) -> None:
+    """Nobody counts on the claim any more, or Temporal keeps what was asked."""
+    await session.execute(update(Request).where(Request.id == request_id).values(owed=False))
 
 
 async def _keep(session: AsyncSession, command: Answering, **outcome: Any) -> None:  # noqa: ANN401 - columns of the row

@@ -4,10 +4,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
+from domain.orders import Command
 from domain.refunds import ApprovedRefund
 
 # A webhook whose workflow was not told by now: the call that took it in has died.
 UNHEARD = timedelta(seconds=10)
+
+# A command that nobody has seen kept by Temporal by now: well above the time that its caller waits for the answer.
+OWED = timedelta(seconds=30)
 
 # A placing call that came to nothing for so long: its order never began, although its buyer may have been told 202.
 FORGOTTEN = timedelta(minutes=10)
@@ -25,7 +29,10 @@ def due(waiting_since: datetime, swept: datetime, at: datetime) -> bool:
 
 
 class Waker(Protocol):
-    """Tells a running workflow that its provider has news. Raises WorkflowsUnavailable."""
+    """Tells running workflows what they may not know: a provider's news, a person's command.
+
+    Raises WorkflowsUnavailable.
+    """
 
     async def order(self, order_id: str) -> bool:
         """False when no workflow of the order runs."""
@@ -33,6 +40,10 @@ class Waker(Protocol):
 
     async def refund(self, refund_id: str) -> bool:
         """False when no workflow of the refund runs."""
+        ...
+
+    async def command(self, order_id: str, verb: str, command: Command) -> bool:
+        """Send a person's command again; False while the order can't take it, True when Temporal needs no reminder."""
         ...
 
     async def recheck(self, refund: ApprovedRefund) -> None:

@@ -73,8 +73,11 @@ async def database(postgres: Postgres, database_name: str) -> AsyncIterator[Data
     await opened.close()
 
 
-async def _temporal(scratch: Path) -> TemporalServer:
-    """A started server. The ports that it draws for itself, and ours until it listens, can be taken by another."""
+async def _temporal(scratch: Path, *, persistent: bool = False) -> TemporalServer:
+    """A started server. The ports that it draws for itself, and ours until it listens, can be taken by another.
+
+    It ends then, by an error or a panic.
+    """
     for tries_left in reversed(range(3)):
         port, ui_port = free_ports(2)
         server = TemporalServer(
@@ -82,13 +85,13 @@ async def _temporal(scratch: Path) -> TemporalServer:
             port=port,
             ui_port=ui_port,
             search_attributes=SEARCH_ATTRIBUTES,
-            persistent=False,
+            persistent=persistent,
             dynamic_config=QUICK_DELETION,
         )
         try:
             await server.start()
-        except ChildDied as died:
-            if not tries_left or "address already in use" not in str(died):
+        except ChildDied:
+            if not tries_left:
                 raise
         else:
             return server
@@ -96,9 +99,12 @@ async def _temporal(scratch: Path) -> TemporalServer:
 
 
 @pytest_asyncio.fixture
-async def temporal(scratch: Path) -> AsyncIterator[TemporalServer]:
-    """A Temporal server of the test's own: queues are named the same in every system."""
-    server = await _temporal(scratch)
+async def temporal(scratch: Path, request: pytest.FixtureRequest) -> AsyncIterator[TemporalServer]:
+    """A Temporal server of the test's own: queues are named the same in every system.
+
+    It forgets everything when it is killed, unless the test is marked `lasting_temporal`.
+    """
+    server = await _temporal(scratch, persistent=request.node.get_closest_marker("lasting_temporal") is not None)
     yield server
     await server.kill()
 

@@ -29,6 +29,7 @@ class SweepWorkflow:
             workflow.upsert_search_attributes([names.NEEDS_ATTENTION.value_set(value=True)])
         workflow.set_current_details(
             f"Woke {swept.orders_woken} orders and {swept.refunds_woken} refunds, {swept.webhooks} webhooks were "
-            f"waiting. Open orders without a workflow: {', '.join(swept.lost) or 'none'}."
+            f"waiting, {swept.commands} commands were told again. "
+            f"Open orders without a workflow: {', '.join(swept.lost) or 'none'}."
         )
         return swept

@@ -1,22 +1,46 @@
-"""Tells running workflows that a provider has news; they read the provider themselves."""
+"""Tells running workflows what they may not know: a provider's news, which they read themselves; a person's command."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
-from temporalio.client import Client
+from temporalio.client import (
+    Client,
+    WorkflowHandle,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateHandle,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+    WorkflowUpdateStage,
+)
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.service import RPCError, RPCStatusCode
+from temporalio.workflow import UpdateMethodMultiParam
 
-from domain.errors import WorkflowsUnavailable
+from activities.failures import as_error
+from domain.errors import OrderBusy, WorkflowsUnavailable
+from domain.orders import Command, OrderState
 from domain.refunds import ApprovedRefund
 from workflows import names
 from workflows.order import OrderWorkflow
 from workflows.policies import TASK_TIMEOUT
 from workflows.refund import RefundWorkflow
 
+Update: TypeAlias = UpdateMethodMultiParam[[OrderWorkflow, Command], OrderState]
+
+UPDATES: dict[str, Update] = {
+    "pay": OrderWorkflow.pay,
+    "ship": OrderWorkflow.ship,
+    "deliver": OrderWorkflow.deliver,
+    "cancel": OrderWorkflow.cancel,
+    "hold": OrderWorkflow.hold,
+    "release": OrderWorkflow.release,
+    "resolve": OrderWorkflow.resolve_payment,
+}
 # Providers wait some seconds for an answer to a webhook and then send it again.
 _TELLING = timedelta(seconds=5)
+# The answer to an update that was refused comes with the news of it.
+_REFUSAL = timedelta(milliseconds=500)
 
 
 class TemporalWaker:
@@ -32,6 +56,32 @@ class TemporalWaker:
     async def refund(self, refund_id: str) -> bool:
         """Whether the refund's workflow was there to be woken."""
         return await self._signalled(names.refund_workflow_id(refund_id), RefundWorkflow.provider_changed)
+
+    async def command(self, order_id: str, verb: str, command: Command) -> bool:
+        """Whether the order's workflow has the command for good, refused it for good, or is no more.
+
+        An update that was accepted stands in the history; sent again, it is found there.
+        """
+        handle: WorkflowHandle[OrderWorkflow, OrderState]
+        handle = self._client.get_workflow_handle(names.order_workflow_id(order_id))
+        try:
+            kept = await handle.start_update(
+                UPDATES[verb],
+                command,
+                id=command.request_id,
+                wait_for_stage=WorkflowUpdateStage.ACCEPTED,
+                rpc_timeout=_TELLING,
+            )
+        except WorkflowUpdateRPCTimeoutOrCancelledError:
+            return False
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return True
+            raise WorkflowsUnavailable from error
+        except RuntimeError as error:
+            # A lazy client raises it when its first connection fails.
+            raise WorkflowsUnavailable from error
+        return not await _not_now(kept)
 
     async def recheck(self, refund: ApprovedRefund) -> None:
         """Have a refund that its provider knows read there once more: providers can take one back."""
@@ -62,3 +112,17 @@ class TemporalWaker:
             # A lazy client raises it when its first connection fails.
             raise WorkflowsUnavailable from error
         return True
+
+
+async def _not_now(kept: WorkflowUpdateHandle[OrderState]) -> bool:
+    """Whether the order refused the command because it was busy: a refusal is known at once, an end may take long."""
+    try:
+        async with asyncio.timeout(_REFUSAL.total_seconds()):
+            await kept.result()
+    except WorkflowUpdateFailedError as refused:
+        return isinstance(as_error(refused.cause), OrderBusy)
+    except (WorkflowUpdateRPCTimeoutOrCancelledError, TimeoutError):
+        return False
+    except RPCError as error:
+        raise WorkflowsUnavailable from error
+    return False

@@ -20,6 +20,7 @@ from db.commands import PLACE_ROUTE
 from db.ids import new_id
 from db.pricing import one_currency
 from db.tables import Fulfilment, Order, Payment
+from domain.errors import HoldfastError
 from domain.ids import FulfilmentId, OrderId
 from domain.money import Minor
 from domain.orders import (
@@ -147,7 +148,13 @@ async def place_order(
 
     async def act(claim: Claim, currency: str) -> Answer:
         placement = _placement(body, claim, caller, correlation, currency, wired)
-        await commands.place(wired.temporal, placement, wired.answer_budget_seconds)
+        try:
+            said = await commands.place(wired.temporal, placement, wired.answer_budget_seconds)
+        except HoldfastError:
+            # A refusal, or nobody was told that the order will come.
+            claim.owed = False
+            raise
+        claim.owed = said is commands.Said.LATER
         return await orders.outcome(wired, caller, claim, 201)
 
     return await once.once(
@@ -159,6 +166,7 @@ async def place_order(
             recall=partial(orders.recall, wired, caller, 201),
             prepare=currency_of,
             act=act,
+            owed=True,
         )
     )
 

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint, false
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -23,13 +23,18 @@ class Request(Table):
     fingerprint: Mapped[bytes] = mapped_column(LargeBinary)
     resource_id: Mapped[str] = mapped_column(index=True)
     body: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    # What an order's workflow is told, for a command to it; free of personal data, like all that Temporal sees.
+    verb: Mapped[str | None]
+    command: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    # Its caller may count on it, and nobody has seen yet that Temporal keeps it.
+    owed: Mapped[bool] = mapped_column(server_default=false())
     status: Mapped[int | None]
     response: Mapped[bytes | None] = mapped_column(LargeBinary)
     created: Mapped[Time]
 
     __table_args__ = (
         UniqueConstraint("account_id", "route", "key"),
-        Index("ix_requests_unanswered", "created", postgresql_where="status IS NULL"),
+        Index("ix_requests_owed", "created", postgresql_where="owed"),
     )
 
 

@@ -10,6 +10,7 @@ _MEANWHILE = "workflows/test_taken_meanwhile.py::"
 _REPAIR = "workflows/test_repair.py::"
 _RIGHTS = "integration/test_rights.py::"
 _SWEEP = "workflows/test_sweep.py::"
+_FORGOTTEN = "workflows/test_forgotten_commands.py::"
 _AUDIT = "workflows/test_audit.py::"
 
 DECIDING = (
@@ -213,6 +214,38 @@ DECIDING = (
         "if webhook.order_id not in untold:",
         "if webhook.order_id:",
         (_SWEEP + "test_what_could_not_be_told_is_told_by_the_next_sweep",),
+    ),
+    Bug(
+        "promise_forgotten",
+        "A command that was answered 202 is not owed.",
+        "api/commands.py",
+        "claim.owed = said is Said.LATER",
+        "claim.owed = False",
+        (_FORGOTTEN + "test_a_command_that_was_accepted_outlives_temporal",),
+    ),
+    Bug(
+        "behind_for_ever",
+        "A workflow that is behind its order is not told what it does not know.",
+        "api/commands.py",
+        "        await tell_commands(self._wired.database, TemporalWaker(self._wired.temporal), owed)\n",
+        "",
+        (_FORGOTTEN + "test_an_order_goes_on_after_a_shipment_that_its_workflow_does_not_know",),
+    ),
+    Bug(
+        "busy_taken_for_told",
+        "A command that came at a busy moment is not told again.",
+        "workflows/waking.py",
+        "return isinstance(as_error(refused.cause), OrderBusy)",
+        "return False",
+        (_FORGOTTEN + "test_what_the_order_can_not_take_now_is_told_later",),
+    ),
+    Bug(
+        "told_for_ever",
+        "A command that was told is told again every minute.",
+        "activities/telling.py",
+        "            await commands.settle(session, each.command.request_id)\n",
+        "            pass\n",
+        (_FORGOTTEN + "test_what_is_refused_for_good_is_told_once",),
     ),
     Bug(
         "finding_not_reported",

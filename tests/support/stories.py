@@ -10,7 +10,8 @@ from typing import Any
 
 import httpx2
 from sqlalchemy import update
-from temporalio.api.enums.v1 import WorkflowTaskFailedCause
+from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
+from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowExecutionStatus
 
 from api.app import create_app
@@ -111,6 +112,7 @@ class Shop:
 
     async def live(self, story: "Story", name: str) -> str:
         """The whole story; the order's id when it has ended."""
+        order = None
         try:
             order = await self.place(story, name)
             for step in story.steps:
@@ -118,8 +120,19 @@ class Shop:
             await self.ended(order, story)
         except AssertionError as problem:
             problem.add_note(f"in the story of {name}")
+            if order is not None:
+                problem.add_note(await self._happened(order))
             raise
         return order
+
+    async def _happened(self, order: str) -> str:
+        """What Temporal knows of the order, a line for each event."""
+        history = await self.arena.temporal.get_workflow_handle(names.order_workflow_id(order)).fetch_history()
+        lines = (
+            f"{event.event_time.ToJsonString()} {EventType.Name(event.event_type)} {_word_of(event)}".rstrip()
+            for event in history.events
+        )
+        return "\n".join(lines)
 
     async def ended(self, order: str, story: "Story") -> None:
         """It has ended as told, its workflows have completed, and no task of theirs failed."""
@@ -142,6 +155,24 @@ class Shop:
         tasks = [event.workflow_task_failed_event_attributes for event in (await handle.fetch_history()).events]
         failed = [task.failure.message for task in tasks if task.cause not in _NO_FAULT]
         assert failed == [], identity
+
+
+def _word_of(event: HistoryEvent) -> str:
+    """Which activity, signal, update or timer an event is about, where it says."""
+    scheduled, signalled = (
+        event.activity_task_scheduled_event_attributes,
+        event.workflow_execution_signaled_event_attributes,
+    )
+    accepted = event.workflow_execution_update_accepted_event_attributes.accepted_request
+    timer, marker = event.timer_started_event_attributes, event.marker_recorded_event_attributes
+    words = (
+        scheduled.activity_type.name,
+        signalled.signal_name,
+        accepted.input.name,
+        timer.timer_id,
+        marker.marker_name,
+    )
+    return " ".join(word for word in words if word)
 
 
 # Of other events; and when something new had come before the task was completed.

@@ -136,6 +136,7 @@ async def test_a_claim_that_came_to_nothing_is_found_once(arena: Arena) -> None:
                 fingerprint=b"",
                 resource_id=order,
                 body={},
+                owed=True,
                 created=at - timedelta(minutes=11),
             )
         )

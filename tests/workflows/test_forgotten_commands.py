@@ -1,0 +1,212 @@
+"""A command that Temporal forgot although somebody counts on it: it is told again, and done once."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from activities.attempts import AttemptActivities, OpenAttempt
+from activities.cancellation import Cancellation, CancellationActivities
+from activities.fulfilment import FulfilmentActivities, FulfilmentStep
+from activities.sweep import Sweep, SweepActivities, Swept
+from db import commands
+from db.ids import new_id
+from db.tables import Request
+from domain.orders import CancelReason, Command, Role
+from domain.payments import CaptureMode, Choice, PaymentMethod
+from sandbox.temporal import TemporalServer
+from tests.support.arena import Arena
+from workflows.waking import TemporalWaker
+
+TOTAL = 2644
+SHIPMENT = {"carrier": "DHL", "tracking_number": "JD01"}
+VISA = Choice(method=PaymentMethod.CARD, payment_method_id="pm_card_visa", capture=CaptureMode.AUTOMATIC)
+# As old as a claim must be before a sweep takes it up.
+OLD = timedelta(seconds=31)
+
+Fact = Callable[[Arena, str, Command], Awaitable[Any]]
+
+
+async def sweep(arena: Arena) -> Swept:
+    return await SweepActivities(arena.database, TemporalWaker(arena.temporal)).orders(Sweep(at=datetime.now(UTC)))
+
+
+async def owed(arena: Arena) -> list[str]:
+    async with arena.database.transaction() as session:
+        return [each.verb for each in await commands.owed(session, datetime.now(UTC))]
+
+
+async def claimed(arena: Arena, order: str, verb: str, who: Role = Role.ADMIN, **fields: Any) -> Command:
+    """A command's claim, as the API leaves it when it dies before it knows how the command ended."""
+    request, caller = new_id("req"), arena.people[who]
+    command = Command(request_id=request, actor_id=caller, role=who, correlation_id="lost", **fields)
+    async with arena.database.transaction() as session:
+        session.add(
+            Request(
+                id=request,
+                account_id=caller,
+                route=f"POST /v1/orders/{order}/{verb}",
+                key=request,
+                fingerprint=b"",
+                resource_id=order,
+                body=SHIPMENT,
+                verb=verb,
+                command=command.model_dump(mode="json"),
+                owed=True,
+                created=datetime.now(UTC) - OLD,
+            )
+        )
+    return command
+
+
+def step_of(order: str, command: Command) -> FulfilmentStep:
+    return FulfilmentStep(order_id=order, command=command, at=datetime.now(UTC))
+
+
+async def shipped(arena: Arena, order: str, command: Command) -> None:
+    await FulfilmentActivities(arena.database).ship(step_of(order, command))
+
+
+async def delivered(arena: Arena, order: str, command: Command) -> None:
+    await FulfilmentActivities(arena.database).deliver(step_of(order, command))
+
+
+async def refund_approved(arena: Arena, order: str, command: Command) -> None:
+    step = Cancellation(
+        order_id=order,
+        reason=CancelReason.REQUESTED,
+        restock=True,
+        request_id=command.request_id,
+        correlation_id="lost",
+        at=datetime.now(UTC),
+    )
+    assert (await CancellationActivities(arena.database).begin(step)).refund is not None
+
+
+async def attempt_opened(arena: Arena, order: str, command: Command) -> None:
+    step = OpenAttempt(order_id=order, command=command, number=2, at=datetime.now(UTC))
+    await AttemptActivities(arena.database).open(step)
+
+
+async def nothing(arena: Arena, order: str, command: Command) -> None:
+    """The worker had not begun."""
+
+
+async def test_an_order_goes_on_after_a_shipment_that_its_workflow_does_not_know(arena: Arena) -> None:
+    order = (await arena.place(await arena.product())).json()["id"]
+    await shipped(arena, order, await claimed(arena, order, "ship"))
+
+    answer = await arena.command(order, "deliver")
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "delivered")
+    await arena.until(order, status="completed")
+    assert await owed(arena) == []
+    assert (await arena.audit())[1] == ()
+
+
+async def test_several_commands_are_told_in_their_order(arena: Arena) -> None:
+    order = (await arena.place(await arena.product())).json()["id"]
+    await shipped(arena, order, await claimed(arena, order, "ship"))
+    await delivered(arena, order, await claimed(arena, order, "deliver", Role.BUYER))
+
+    assert (await sweep(arena)).commands == 2
+
+    await arena.until(order, status="completed")
+    assert await owed(arena) == []
+
+
+@pytest.mark.parametrize("fact", [nothing, refund_approved])
+async def test_a_cancellation_is_told_again_and_refunds_once(arena: Arena, fact: Fact) -> None:
+    order = (await arena.place(await arena.product())).json()["id"]
+    await fact(arena, order, await claimed(arena, order, "cancel"))
+
+    assert (await sweep(arena)).commands == 1
+
+    await arena.until(order, status="cancelled", payment_status="refunded")
+    assert (await arena.truth(order)).items() >= {"captured": TOTAL, "refunded": TOTAL, "refunds": 1}.items()
+    assert (await sweep(arena)).commands == 0
+
+
+@pytest.mark.parametrize("fact", [nothing, attempt_opened])
+async def test_another_card_is_told_again_and_charged_once(arena: Arena, fact: Fact) -> None:
+    order = (await arena.place(await arena.product(), card="pm_card_chargeDeclined")).json()["id"]
+    await fact(arena, order, await claimed(arena, order, "pay", Role.BUYER, payment=VISA))
+
+    assert (await sweep(arena)).commands == 1
+
+    await arena.until(order, status="confirmed", payment_status="completed")
+    assert (await arena.truth(order)).items() >= {"captured": TOTAL, "captures": 1}.items()
+
+
+@pytest.mark.lasting_temporal
+async def test_a_command_that_was_accepted_outlives_temporal(arena: Arena, temporal: TemporalServer) -> None:
+    """Until a worker takes it, an update stands in the server's memory only."""
+    order = (await arena.place(await arena.product())).json()["id"]
+    await arena.stop_workers()
+    arena.answer_within(0.3)
+    accepted = await arena.command(order, "ship", Role.SELLER, key="promised")
+    assert (accepted.status_code, await owed(arena)) == (202, ["ship"])
+    await temporal.kill()
+    await temporal.start()
+    await arena.start_workers()
+    async with arena.database.transaction() as session:
+        await session.execute(update(Request).where(Request.owed).values(created=Request.created - OLD))
+
+    assert (await sweep(arena)).commands == 1
+
+    await arena.until(order, status="shipped")
+    arena.answer_within(10)
+    repeat = await arena.command(order, "ship", Role.SELLER, key="promised")
+    assert (repeat.status_code, repeat.json()["status"]) == (200, "shipped")
+
+
+async def test_what_the_order_can_not_take_now_is_told_later(arena: Arena) -> None:
+    arena.stripe.script(faults=[{"method": "POST", "path": "/v1/payment_intents", "do": "error_500"}])
+    arena.answer_within(0.3)
+    order = (await arena.place(await arena.product())).json()["id"]
+    await claimed(arena, order, "cancel", Role.BUYER)
+
+    assert ((await sweep(arena)).commands, await owed(arena)) == (0, ["cancel"])
+
+    arena.stripe.script()
+    await arena.until(order, status="confirmed")
+    assert ((await sweep(arena)).commands, await owed(arena)) == (1, [])
+    await arena.until(order, status="cancelled", payment_status="refunded")
+
+
+async def test_what_is_refused_for_good_is_told_once(arena: Arena) -> None:
+    paid = (await arena.place(await arena.product())).json()["id"]
+    ended = (await arena.place(await arena.product())).json()["id"]
+    await arena.command(ended, "cancel")
+    await claimed(arena, paid, "deliver")
+    await claimed(arena, ended, "ship")
+
+    assert (await sweep(arena)).commands == 2
+
+    assert await owed(arena) == []
+    assert ((await arena.order(paid))["status"], (await arena.order(ended))["status"]) == ("confirmed", "cancelled")
+
+
+async def test_nothing_is_owed_once_it_was_answered(arena: Arena) -> None:
+    order = (await arena.place(await arena.product())).json()["id"]
+    answers = [await arena.command(order, "deliver"), await arena.command(order, "ship", Role.SELLER)]
+
+    assert [answer.status_code for answer in answers] == [409, 200]
+    async with arena.database.transaction() as session:
+        assert list(await session.scalars(select(Request.route).where(Request.owed))) == []
+
+
+async def test_only_what_was_not_refused_is_owed_after_an_outage(arena: Arena, temporal: TemporalServer) -> None:
+    """A 503 to a command says nothing of its end; one to a placing call says that nothing came of it."""
+    order = (await arena.place(await arena.product())).json()["id"]
+    await temporal.kill()
+
+    answers = [await arena.command(order, "ship", Role.SELLER), await arena.place(await arena.product())]
+
+    assert [answer.status_code for answer in answers] == [503, 503]
+    async with arena.database.transaction() as session:
+        assert list(await session.scalars(select(Request.route).where(Request.owed))) == [
+            f"POST /v1/orders/{order}/ship"
+        ]
