@@ -20,6 +20,9 @@ _DYNAMIC_CONFIG = {
     "system.forceSearchAttributesCacheRefreshOnRead": "true",
     # 20 reads a second by default: up to 50 ms for every hop of an idle server.
     "history.transferProcessorMaxPollRPS": "2000",
+    # A workflow task that ran out of time three times, as after workers that died one after the other, is given longer
+    # and longer before the next worker gets it: up to ten minutes by default.
+    "history.workflowTaskRetryMaxInterval": '"5s"',
 }
 _PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL")
 

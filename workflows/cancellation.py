@@ -1,5 +1,7 @@
 """Ending an order early: undo what was done, newest first; a business message, never asyncio cancellation."""
 
+from datetime import timedelta
+
 from temporalio import workflow
 from temporalio.exceptions import FailureError
 
@@ -11,6 +13,10 @@ with workflow.unsafe.imports_passed_through():
     from domain.orders import CancelReason, Command, OrderState, OrderStatus, Role
     from workflows.fulfilment import FulfilmentStage
     from workflows.progress import Progress
+
+
+# How long an order that could not be unwound waits before the next try, unless the provider has news.
+_UNWIND_AGAIN = timedelta(hours=1)
 
 
 class CancellationStage:
@@ -59,10 +65,21 @@ class CancellationStage:
                 while progress.undo:
                     await progress.undo[-1](cancellation)
                     progress.undo.pop()
-            except FailureError:
+            except FailureError as undone:
+                workflow.logger.error("order can't be unwound", exc_info=undone)
                 progress.ask_for_attention("Something could not be undone; a person has to look.")
+                await progress.report(IncidentKind.ORDER_NOT_UNWOUND, told(undone))
                 raise
         progress.tell(f"Ended: {reason}.")
+
+    async def insist(self, reason: CancelReason, *, end: OrderStatus = OrderStatus.CANCELLED) -> None:
+        """Unwind until the order is closed: it stays open and is tried again, for its money must not be forgotten."""
+        while not self.progress.closed:
+            try:
+                await self.unwind(reason, end=end)
+            except FailureError:
+                await self.progress.news(_UNWIND_AGAIN, "Try to give everything back again")
+                await self.progress.free()
 
     async def from_outside(self) -> None:
         """A cancellation from Temporal's UI or CLI: the same cancel, or a note why not."""
@@ -73,8 +90,4 @@ class CancellationStage:
                 "A cancellation from outside was refused: the goods are on their way or the order ended."
             )
             return
-        try:
-            await self.unwind(CancelReason.OPERATOR)
-        except FailureError as failure:
-            # The order lives on: whoever cancels it again finds what is still to be undone.
-            await progress.report(IncidentKind.ORDER_NOT_UNWOUND, told(failure))
+        await self.insist(CancelReason.OPERATOR)

@@ -1,14 +1,12 @@
 """OrderWorkflow: one order, from placement to its end."""
 
 import asyncio
-from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.failures import as_failure, told
-    from domain.incidents import IncidentKind
+    from activities.failures import as_failure
     from domain.orders import CancelReason, Command, OrderState, OrderStatus, Placement
     from workflows.cancellation import CancellationStage
     from workflows.checkout import CheckoutStage
@@ -17,10 +15,6 @@ with workflow.unsafe.imports_passed_through():
     from workflows.payment import PaymentStage
     from workflows.progress import Progress
     from workflows.uncancelled import finish_despite_cancel
-
-
-# How long an order that could not be unwound waits before the next try, unless the provider has news.
-_UNWIND_AGAIN = timedelta(hours=1)
 
 
 @workflow.defn(name="OrderWorkflow")
@@ -60,22 +54,13 @@ class OrderWorkflow:
             await self.cancellation.unwind(CancelReason.EXPIRED)
 
     async def _fail(self, failure: FailureError) -> None:
-        """A step that can't succeed for a technical reason: nothing is kept, everything is given back.
-
-        An order that can't be unwound either stays open and is tried again: its money must not be forgotten.
-        """
+        """A step that can't succeed for a technical reason: nothing is kept, everything is given back."""
         workflow.logger.error("order can't go on", exc_info=failure)
         # It was the order's own step that failed: nobody else is at it.
         self.progress.busy = None
         self.progress.ask_for_attention("A step can't succeed; giving everything back.")
-        while not self.progress.closed:
-            await self.progress.free()
-            try:
-                await self.cancellation.unwind(CancelReason.OPERATOR, end=OrderStatus.FAILED)
-            except FailureError as undone:
-                workflow.logger.error("order can't be unwound", exc_info=undone)
-                await self.progress.report(IncidentKind.ORDER_NOT_UNWOUND, told(undone))
-                await self.progress.news(_UNWIND_AGAIN, "Try to give everything back again")
+        await self.progress.free()
+        await self.cancellation.insist(CancelReason.OPERATOR, end=OrderStatus.FAILED)
 
     @workflow.update
     async def placed(self) -> OrderState:

@@ -1,5 +1,8 @@
 """What a person has to look at: money moved behind our back, steps that can't succeed. Nothing is lost by it."""
 
+from collections.abc import Awaitable, Callable
+
+import pytest
 from stripe import PaymentIntent
 from temporalio.client import WorkflowExecutionStatus
 
@@ -96,7 +99,18 @@ async def test_an_order_that_can_not_be_unwound_stays_open_until_it_can(arena: A
     assert (await arena.get(f"/v1/products/{product}"))["stock"] == 3
 
 
-async def test_an_order_half_given_back_ships_no_more_and_can_be_cancelled_again(arena: Arena) -> None:
+async def cancelled_again(arena: Arena, order: str) -> None:
+    assert (await arena.insist(order, "cancel")).status_code == 200
+
+
+async def told_of_news(arena: Arena, order: str) -> None:
+    await arena.temporal.get_workflow_handle(order_workflow_id(order)).signal(OrderWorkflow.payment_changed)
+
+
+@pytest.mark.parametrize("mend", [cancelled_again, told_of_news])
+async def test_an_order_half_given_back_ships_no_more_and_ends_once_it_can(
+    arena: Arena, mend: Callable[[Arena, str], Awaitable[None]]
+) -> None:
     stubborn = Stubborn("sk_test_arena", api_base=arena.stripe.url, timeout=(1.0, READ_TIMEOUT))
     await arena.stop_workers()
     arena.providers = {STRIPE: stubborn}
@@ -113,6 +127,6 @@ async def test_an_order_half_given_back_ships_no_more_and_can_be_cancelled_again
     incidents = (await arena.get("/v1/incidents?open=true", Role.ADMIN))["data"]
     assert [(each["kind"], each["subject"]) for each in incidents] == [("order_not_unwound", order)]
     stubborn.mended = True
-    assert (await arena.insist(order, "cancel")).status_code == 200
+    await mend(arena, order)
     await arena.until(order, status="cancelled", payment_status="cancelled")
     assert (await arena.get(f"/v1/products/{product}"))["stock"] == 3
