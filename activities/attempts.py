@@ -10,6 +10,7 @@ from db import event_log, incidents, ledger, orders, payments
 from db.commands import Answering, answering, earlier_answer, keep_answer
 from db.session import Database
 from db.tables import Order, Payment, PaymentAttempt, PaymentOperation
+from domain.errors import OrderClosed
 from domain.events import Event, EventType
 from domain.gateway import (
     ActionRequired,
@@ -25,7 +26,7 @@ from domain.gateway import (
 from domain.ids import OrderId, RequestId
 from domain.incidents import IncidentKind
 from domain.ledger import capture_entry
-from domain.orders import Command, OrderState, OrderStatus
+from domain.orders import ORDER_MOVES, Command, OrderState, OrderStatus
 from domain.payments import OPEN_STATES, AttemptStatus, CaptureMode, OperationKind, OperationState
 from domain.values import Value
 
@@ -67,11 +68,16 @@ class AttemptActivities:
 
     @activity.defn(name="attempts.open")
     async def open(self, step: OpenAttempt) -> AuthorizeRequest:
-        """Write the next attempt before the provider is asked; repeated, it returns the same request."""
+        """Write the next attempt before the provider is asked; repeated, it returns the same request.
+
+        Raises OrderClosed when the order has ended, whatever the workflow knows of it.
+        """
         choice = step.command.payment
         assert choice is not None, "the API sends a choice with every pay command"
         async with self._database.transaction() as session:
-            payment = await payments.lock_of_order(session, step.order_id)
+            order, payment = await orders.lock_with_payment(session, step.order_id)
+            if ORDER_MOVES.is_terminal(order.status):
+                raise OrderClosed(status=order.status)
             payment.capture = choice.capture
             if await session.get(PaymentAttempt, (payment.id, step.number)) is None:
                 payments.open_attempt(session, payment, step.number, choice, step.at)
@@ -87,12 +93,14 @@ class AttemptActivities:
             attempts, operations = await payments.tried(session, payment.id)
             attempt = attempts[step.number]
             operation = await _operation(session, step, payment, operations)
-            before = attempt.status
+            before, taken_before = attempt.status, _taken(operations)
             state, attempt.status = _states(step.outcome)
             reference, reason = step.outcome.reference, _reason(step.outcome)
             closed = payments.close(operation, state, reference=reference, reason=reason, at=step.at)
             # A buyer's turn and the provider's are one state of the operation, and two of the attempt.
-            if closed or attempt.status is not before:
+            # Held money can be taken by another's hand, in the provider's own dashboard.
+            taken = isinstance(step.outcome, Captured) and not taken_before
+            if closed or attempt.status is not before or taken:
                 await _apply(session, step, order, payment, attempt)
                 if isinstance(step.outcome, Captured):
                     await _captured(session, step, payment, operations, step.outcome)
@@ -101,6 +109,11 @@ class AttemptActivities:
                 await _resolve(session, step, step.resolved.command)
             # An attempt's first outcome answers the command and stays; a later one only moves the order on.
             return await keep_answer(session, command)
+
+
+def _taken(operations: list[PaymentOperation]) -> bool:
+    takes = {OperationKind.CHARGE, OperationKind.CAPTURE}
+    return any(each.kind in takes and each.state is OperationState.SUCCEEDED for each in operations)
 
 
 def _states(outcome: PaymentOutcome) -> tuple[OperationState, AttemptStatus]:

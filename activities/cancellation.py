@@ -11,13 +11,13 @@ from db.commands import Answering, earlier_answer, keep_answer, state_of
 from db.ids import new_id
 from db.session import Database
 from db.tables import Fulfilment, Order, Payment, PaymentOperation, Refund
-from domain.errors import ProviderMismatch
+from domain.errors import OrderNotCancellable, ProviderMismatch
 from domain.events import Event, EventType
 from domain.fulfilment import FULFILMENT_MOVES, FulfilmentStatus
 from domain.gateway import Captured, MoveRequest, PaymentOutcome, Pending, Voided
 from domain.ids import OrderId, RequestId
 from domain.ledger import capture_entry
-from domain.orders import CancelReason, OrderState, OrderStatus
+from domain.orders import ORDER_MOVES, CancelReason, OrderState, OrderStatus
 from domain.payments import OPEN_STATES, OperationKind, OperationState, Sums
 from domain.refunds import ApprovedRefund, RefundReason, RefundStatus
 from domain.values import Value
@@ -55,11 +55,16 @@ class CancellationActivities:
 
     @activity.defn(name="cancellation.begin")
     async def begin(self, step: Cancellation) -> Reversal:
-        """Choose void or refund by what the payment's operations say, and write it down before it is asked for."""
+        """Choose void or refund by what the payment's operations say, and write it down before it is asked for.
+
+        Raises OrderNotCancellable when goods are on their way, whatever the workflow knows of it.
+        """
         async with self._database.transaction() as session:
             order = await session.get(Order, step.order_id, with_for_update=True)
             if order is None:
                 return Reversal()
+            if await orders.on_its_way(session, step.order_id):
+                raise OrderNotCancellable(status=order.status)
             payment = await payments.lock_of_order(session, step.order_id)
             total = await payments.totals(session, payment.id)
             if total.captured:
@@ -95,7 +100,7 @@ class CancellationActivities:
                     return state_of(earlier)
             order = await orders.lock(session, step.order_id)
             payment = await payments.lock_of_order(session, step.order_id)
-            if order.status is not step.end:
+            if not ORDER_MOVES.is_terminal(order.status):
                 await _close(session, step, order)
                 await payments.close_unpaid(session, payment, step.at)
             if step.request_id is None:

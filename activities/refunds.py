@@ -43,6 +43,7 @@ class RefundActivities:
                 return refund.status
             refund.status = REFUND_MOVES.check(refund.status, status)
             refund.failure_reason, refund.updated, order.updated = reason, at, at
+            refund.failed_after_success = paid_before and isinstance(outcome, RefundFailed)
             entry = _entry(step, operation.key, paid_before=paid_before)
             if entry is not None:
                 await ledger.post(session, entry, at)

@@ -1,9 +1,11 @@
 """The sweep over orders: tells workflows what nobody told them, and people what is theirs. It changes no order."""
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
+from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
 from activities.telling import tell_commands, tell_refund
@@ -13,12 +15,14 @@ from db.session import Database
 from domain.errors import WorkflowsUnavailable
 from domain.ids import OrderId
 from domain.incidents import UNKNOWN_AGE, IncidentKind
-from domain.sweep import OWED, UNHEARD, Waker, due
+from domain.sweep import OWED, OWED_AT_MOST, UNHEARD, Waker, due
 from domain.values import Value
 
 _LOST, _UNKNOWN = IncidentKind.ORDER_WITHOUT_WORKFLOW, IncidentKind.PAYMENT_UNKNOWN
 # How far back the very first sweep looks.
 _FIRST = timedelta(minutes=1)
+# How long commands may be told in one sweep; the next one goes on.
+_TELLING = timedelta(seconds=30)
 
 
 class Sweep(Value):
@@ -65,7 +69,7 @@ class SweepActivities:
         orders = {order: await _woken(self._waker.order, order) for order in to_wake}
         tell = partial(tell_refund, self._database, self._waker)
         refunds_woken = {refund: await _woken(tell, refund) for refund in to_tell}
-        kept = await self._tell(owed)
+        told_again = await self._tell(owed)
         answers = [*orders.items(), *((to_tell[refund], there) for refund, there in refunds_woken.items())]
         heard = {order for order, there in answers if there}
         untold = {order for order, there in answers if there is None}
@@ -79,6 +83,7 @@ class SweepActivities:
             unknown = [each.order_id for each in waiting if each.unknown and step.at - each.since > UNKNOWN_AGE]
             reported = [await incidents.report(session, _LOST, order, step.at) for order in lost]
             reported += [await incidents.report(session, _UNKNOWN, order, step.at) for order in unknown]
+            reported += [await _give_up(session, each, step.at) for each in owed if _too_old(each, told_again, step.at)]
         return Swept(
             # What could not be told is due again in the next sweep.
             at=swept if untold else step.at,
@@ -87,15 +92,27 @@ class SweepActivities:
             refunds_woken=sum(there is True for there in refunds_woken.values()),
             lost=lost,
             reported=sum(reported),
-            commands=kept,
+            commands=len(told_again),
         )
 
-    async def _tell(self, owed: Sequence[Owed]) -> int:
+    async def _tell(self, owed: Sequence[Owed]) -> set[str]:
         try:
-            return await tell_commands(self._database, self._waker, owed)
-        except WorkflowsUnavailable:
-            activity.logger.warning("%d commands could not be told", len(owed))
-            return 0
+            async with asyncio.timeout(_TELLING.total_seconds()):
+                return await tell_commands(self._database, self._waker, owed)
+        except TimeoutError:
+            activity.logger.warning("not all of %d commands could be told in time", len(owed))
+            return set()
+
+
+def _too_old(owed: Owed, told: Collection[str], at: datetime) -> bool:
+    """What was done is told for as long as it takes."""
+    return not owed.done and owed.command.request_id not in told and at - owed.since > OWED_AT_MOST
+
+
+async def _give_up(session: AsyncSession, owed: Owed, at: datetime) -> bool:
+    await commands.owe(session, owed.command.request_id, owed=False)
+    details = f"{owed.verb}, asked for at {owed.since.isoformat()} ({owed.command.request_id})"
+    return await incidents.report(session, IncidentKind.COMMAND_FORGOTTEN, owed.order_id, at, details)
 
 
 async def _woken(wake: Callable[[str], Awaitable[bool]], subject: str) -> bool | None:

@@ -26,9 +26,10 @@ from temporalio.service import RetryConfig, RPCError, RPCStatusCode
 from activities.failures import as_error
 from activities.telling import tell_commands
 from api import orders, problems
-from api.deps import CorrelationId, Principal, Wired
+from api.deps import CorrelationId, Principal, Wired, now
 from api.idempotency import Answer, Call, Claim, Once
 from api.orders import AcceptedOrder
+from db.commands import Owed
 from db.commands import owed as owed_commands
 from db.ids import new_id
 from db.queries import order_view
@@ -114,6 +115,9 @@ DONE: dict[int | str, dict[str, Any]] = {
 _BY_STATUS = (
     OrderClosed, OrderNotCancellable, OrderNotDeliverable, OrderNotShippable, PaymentNotOpen, PaymentNotUnknown
 )  # fmt: skip
+# Commands that write to the database before Temporal keeps them. The others are done when they are kept, and their
+# callers look whether they were: told again, an old hold would come after a newer release.
+_TOLD_AGAIN = frozenset({"pay", "ship", "deliver", "cancel"})
 # How many orders of a batch are told at once.
 _AT_ONCE = 8
 # Between two looks for the outcome of a command that is written down after its answer.
@@ -144,12 +148,13 @@ class Commands:
         Raises ResourceNotFound for an order that the caller may not see, the refusal that the command ended in, or
         WorkflowsUnavailable when Temporal can't be reached.
         """
+        budget = timedelta(seconds=self._wired.answer_budget_seconds)
         async with self._wired.database.transaction() as session:
             await orders.found(session, caller, order_id)
+            owed = await owed_commands(session, now() - budget, order_id)
 
-        request_id = new_id("req")
         command = Command(
-            request_id=request_id,
+            request_id=new_id("req"),
             actor_id=caller.account_id,
             role=caller.role,
             correlation_id=self._correlation,
@@ -157,11 +162,8 @@ class Commands:
         )
 
         async def act(claim: Claim, _: None) -> Answer:
-            said = await self._send(claim, verb, command.model_copy(update={"request_id": claim.request_id}))
-            result = await self._outcome(caller, claim, said)
-            if said is Said.CLOSED and not result.final:
-                raise await orders.not_running(self._wired, caller, order_id)
-            return result
+            told = command.model_copy(update={"request_id": claim.request_id})
+            return await self._outcome(caller, claim, await self._send(claim, verb, told, owed))
 
         call = Call(
             caller=caller,
@@ -171,8 +173,8 @@ class Commands:
             recall=partial(orders.recall, self._wired, caller, 200),
             prepare=_nothing,
             act=act,
-            request_id=request_id,
-            owed=True,
+            request_id=command.request_id,
+            owed=verb in _TOLD_AGAIN,
             verb=verb,
             command=command.model_dump(mode="json"),
         )
@@ -200,45 +202,39 @@ class Commands:
         return await asyncio.gather(*map(one, order_ids))
 
     async def _outcome(self, caller: Principal, claim: Claim, said: Said) -> Answer:
-        """The command's outcome; that of a hold is written down after the workflow answered."""
+        """The command's outcome; that of a hold is written down after the workflow answered.
+
+        Raises what an order without a running workflow answers.
+        """
         give_up = time.monotonic() + self._wired.answer_budget_seconds
         while True:
             result = await orders.outcome(self._wired, caller, claim, 200)
+            if said is Said.CLOSED and not result.final:
+                raise await orders.not_running(self._wired, caller, claim.resource_id)
             if result.final or said is not Said.ANSWERED or time.monotonic() > give_up:
                 return result
             await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 
-    async def _send(self, claim: Claim, verb: str, command: Command) -> Said:
-        """Send the command; a workflow that is behind its order is first told what it does not know.
+    async def _send(self, claim: Claim, verb: str, command: Command, owed: Sequence[Owed]) -> Said:
+        """Send the command, after what the workflow may have forgotten.
 
-        A worker that dies between a command's fact and its workflow task leaves the workflow so.
+        Raises its refusal, or OrderBusy when that speaks of a status the order no longer has.
         """
         order_id = claim.resource_id
+        await tell_commands(self._wired.database, TemporalWaker(self._wired.temporal), owed)
         try:
             said = await self._tell(order_id, UPDATES[verb], command)
         except HoldfastError as refusal:
-            if not await self._behind(order_id, refusal):
-                claim.owed = isinstance(refusal, WorkflowsUnavailable)
-                raise
-            said = await self._catch_up(claim, verb, command)
-        claim.owed = said is Said.LATER
-        return said
-
-    async def _catch_up(self, claim: Claim, verb: str, command: Command) -> Said:
-        order_id = claim.resource_id
-        async with self._wired.database.transaction() as session:
-            owed = await owed_commands(session, claim.created, order_id)
-        await tell_commands(self._wired.database, TemporalWaker(self._wired.temporal), owed)
-        try:
-            return await self._tell(order_id, UPDATES[verb], command)
-        except HoldfastError as refusal:
-            claim.owed = isinstance(refusal, WorkflowsUnavailable)
+            # It may have arrived, although nobody could say so.
+            claim.owed = claim.owed and isinstance(refusal, WorkflowsUnavailable)
             if await self._behind(order_id, refusal):
                 raise OrderBusy(step="recovery") from refusal
             raise
+        claim.owed = claim.owed and said is Said.LATER
+        return said
 
     async def _behind(self, order_id: str, refusal: HoldfastError) -> bool:
-        """Whether the workflow refused by a status that its order no longer has."""
+        """Whether the workflow refused by a status that its order no longer has: its worker died before it knew."""
         if not isinstance(refusal, _BY_STATUS):
             return False
         async with self._wired.database.transaction() as session:

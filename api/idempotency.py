@@ -127,22 +127,22 @@ class Idempotency:
                 async with self.wired.database.transaction() as session:
                     recalled = await call.recall(session, claim)
                     if recalled is not None:
-                        return await self._final(claim, recalled)
+                        return await self._answered(call, claim, recalled)
                     prepared = await call.prepare(session)
-            return await self._final(claim, await call.act(claim, prepared))
+            return await self._answered(call, claim, await call.act(claim, prepared))
         except HoldfastError as refusal:
             if refusal.retryable or refusal.status >= 500:  # noqa: PLR2004 - HTTP's own boundary
-                if call.owed and not claim.owed:
-                    async with self.wired.database.transaction() as session:
-                        await commands.settle(session, claim.request_id)
+                await self._owe(call, claim)
                 raise
             body = problems.body_of(refusal, self.correlation_id)
             await self._store(claim, refusal.status, body)
             return Response(body, refusal.status, media_type=problems.MEDIA_TYPE)
 
-    async def _final(self, claim: Claim, answer: Answer) -> Response:
+    async def _answered(self, call: Call[Any], claim: Claim, answer: Answer) -> Response:
         if answer.final:
             await self._store(claim, answer.status, answer.body)
+        else:
+            await self._owe(call, claim)
         return Response(answer.body, answer.status, answer.headers, media_type=_JSON)
 
     async def _claim(self, session: AsyncSession, call: Call[Any]) -> tuple[Request, bool]:
@@ -173,6 +173,12 @@ class Idempotency:
         if not fresh and row.status is None:
             row.owed = call.owed
         return row, fresh
+
+    async def _owe(self, call: Call[Any], claim: Claim) -> None:
+        """Without a final answer it is written down at once whether somebody counts on the call."""
+        if call.owed:
+            async with self.wired.database.transaction() as session:
+                await commands.owe(session, claim.request_id, owed=claim.owed)
 
     async def _store(self, claim: Claim, status: int, body: bytes) -> None:
         """Keep the first final answer."""

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -22,8 +22,8 @@ from domain.values import Value
 PLACE_ROUTE = "POST /v1/orders"
 # The HTTP statuses from here on are faults of ours: no answer to keep.
 _FAULT = 500
-# How many owed commands a sweep sees to at once.
-_MOST = 100
+# How many owed commands are seen to at once.
+_MOST = 1000
 
 
 class Answering(Value):
@@ -127,34 +127,46 @@ async def forgotten(session: AsyncSession, since: datetime, until: datetime) -> 
         select(Request.resource_id)
         .outerjoin(CommandOutcome, CommandOutcome.request_id == Request.id)
         .outerjoin(Order, Order.request_id == Request.id)
-        .where(Request.owed, Request.route == PLACE_ROUTE, Request.created > since, Request.created <= until)
+        .where(Request.owed, Request.status.is_(None), Request.route == PLACE_ROUTE)
+        .where(Request.created > since, Request.created <= until)
         .where(CommandOutcome.request_id.is_(None), Order.id.is_(None))
     )
     return list(rows)
 
 
 class Owed(NamedTuple):
-    """A command that somebody may count on although Temporal may have forgotten it."""
+    """A command that somebody may count on although Temporal may have forgotten it; `done` when its fact stands."""
 
     order_id: str
     verb: str
     command: Command
+    since: datetime
+    done: bool
 
 
 async def owed(session: AsyncSession, before: datetime, order_id: str | None = None) -> list[Owed]:
-    """The commands, of one order or of all, that were claimed before a time and may be forgotten; oldest first."""
-    query = select(Request.resource_id, Request.verb, Request.command).where(
-        Request.owed, Request.created < before, Request.command.is_not(None)
+    """The commands, of one order or of all, that may be forgotten, oldest first: claimed before a time, or done."""
+    query = (
+        select(
+            Request.resource_id, Request.verb, Request.command, Request.created, CommandOutcome.request_id.is_not(None)
+        )
+        .outerjoin(CommandOutcome, CommandOutcome.request_id == Request.id)
+        .where(Request.owed, Request.command.is_not(None))
+        .where(or_(Request.created < before, CommandOutcome.request_id.is_not(None)))
     )
     if order_id is not None:
         query = query.where(Request.resource_id == order_id)
     rows = await session.execute(query.order_by(Request.created).limit(_MOST))
-    return [Owed(order, verb, Command.model_validate(command)) for order, verb, command in rows]
+    return [Owed(order, verb, Command.model_validate(told), since, done) for order, verb, told, since, done in rows]
 
 
-async def settle(session: AsyncSession, request_id: str) -> None:
-    """Nobody counts on the claim any more, or Temporal keeps what was asked."""
-    await session.execute(update(Request).where(Request.id == request_id).values(owed=False))
+async def is_owed(session: AsyncSession, request_id: str) -> bool:
+    return bool(await session.scalar(select(Request.owed).where(Request.id == request_id)))
+
+
+async def owe(session: AsyncSession, request_id: str, *, owed: bool) -> None:
+    """Say whether somebody counts on the claim while Temporal may have forgotten what was asked."""
+    await session.execute(update(Request).where(Request.id == request_id).values(owed=owed))
 
 
 async def _keep(session: AsyncSession, command: Answering, **outcome: Any) -> None:  # noqa: ANN401 - columns of the row

@@ -44,6 +44,15 @@ _WITH_PAYMENT = (
 )
 
 
+async def on_its_way(session: AsyncSession, order_id: str) -> bool:
+    """Whether goods of the order were shipped."""
+    shipped = select(Fulfilment.id).where(
+        Fulfilment.order_id == order_id,
+        Fulfilment.status.in_({FulfilmentStatus.SHIPPED, FulfilmentStatus.DELIVERED}),
+    )
+    return await session.scalar(shipped.limit(1)) is not None
+
+
 def move(
     session: AsyncSession, order: Order, to: OrderStatus, event: EventType, *, correlation_id: str, at: datetime
 ) -> bool:

@@ -4,10 +4,10 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import and_, bindparam, select
+from sqlalchemy import and_, bindparam, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db.tables import Payment, PaymentAttempt, PaymentOperation
+from db.tables import Payment, PaymentAttempt, PaymentOperation, Refund
 from domain.errors import OperationConflict, ResourceNotFound
 from domain.gateway import AuthorizeRequest, Captured, MoveRequest
 from domain.payments import (
@@ -27,6 +27,7 @@ from domain.payments import (
     operation_key,
     sums,
 )
+from domain.refunds import RefundReason
 
 
 async def lock(session: AsyncSession, payment_id: str) -> Payment:
@@ -247,6 +248,17 @@ async def captured_meanwhile(
     return ours
 
 
+async def given_back(session: AsyncSession, payment_id: str) -> bool:
+    """Whether the whole payment is released, or refunded with its order; or on the way there."""
+    void = select(PaymentOperation.key).where(
+        PaymentOperation.payment_id == payment_id,
+        PaymentOperation.kind == OperationKind.VOID,
+        PaymentOperation.state != OperationState.FAILED,
+    )
+    refund = select(Refund.id).where(Refund.payment_id == payment_id, Refund.reason == RefundReason.CANCELLED)
+    return bool(await session.scalar(select(or_(void.exists(), refund.exists()))))
+
+
 async def close_unpaid(session: AsyncSession, payment: Payment, at: datetime) -> None:
     """End a payment that never got money: its last attempt is cancelled with its order."""
     total = await totals(session, payment.id)
@@ -260,7 +272,8 @@ async def end_attempt(session: AsyncSession, payment: Payment, at: datetime, ove
     attempt = await last_attempt(session, payment.id)
     attempt.status = AttemptStatus.CANCELLED
     for operation in await operations(session, payment.id):
-        if operation.attempt == attempt.number and operation.kind in ATTEMPT_KINDS and operation.state in over:
+        ended = operation.kind in ATTEMPT_KINDS | {OperationKind.CAPTURE}
+        if operation.attempt == attempt.number and ended and operation.state in over:
             close(operation, OperationState.FAILED, reference=None, reason="cancelled", at=at)
 
 

@@ -144,6 +144,8 @@ def _refund_view(row: Refund) -> RefundView:
         status=row.status,
         reason=row.reason,
         amount=Money(amount=row.amount, currency=row.currency),
+        failure_reason=row.failure_reason,
+        failed_after_success=row.failed_after_success,
     )
 
 

@@ -189,7 +189,7 @@ class InboundEvent(Value):
     """A provider's webhook after its signature was checked: which of our objects it is about, and what it says.
 
     `tells` holds the statuses of our payment or refund under which it is no news; empty when it is always news.
-    `order_id` is None when it is about nothing of ours.
+    `order_id` is None when it is about nothing of ours; `paid` when it says that money was taken.
     """
 
     provider: str
@@ -199,6 +199,7 @@ class InboundEvent(Value):
     order_id: OrderId | None
     refund_id: RefundId | None
     tells: frozenset[str] = frozenset()
+    paid: bool = False
 
 
 class WebhookVerifier(Protocol):

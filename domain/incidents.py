@@ -22,6 +22,8 @@ class IncidentKind(StrEnum):
     AUTHORIZATION_LAPSES = "authorization_lapses"
     REFUND_FAILED = "refund_failed"
     INVARIANT_BROKEN = "invariant_broken"
+    COMMAND_FORGOTTEN = "command_forgotten"
+    MONEY_AFTER_END = "money_after_end"
 
 
 class IncidentView(Value):

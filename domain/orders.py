@@ -217,6 +217,8 @@ class PaymentView(Value):
 
 
 class RefundView(Value):
+    """`failure_reason` is the provider's; a refund can fail days after it was paid: `failed_after_success` then."""
+
     id: RefundId
     object: Literal["refund"] = "refund"
     created: datetime
@@ -224,6 +226,8 @@ class RefundView(Value):
     status: RefundStatus
     reason: RefundReason
     amount: Money
+    failure_reason: str | None = None
+    failed_after_success: bool = False
 
 
 class WorkflowLink(Value):

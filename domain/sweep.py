@@ -12,6 +12,9 @@ UNHEARD = timedelta(seconds=10)
 
 # A command that nobody has seen kept by Temporal by now: well above the time that its caller waits for the answer.
 OWED = timedelta(seconds=30)
+# A command that its order could not take for so long is given up, and reported: what somebody asked for an hour ago may
+# be wrong by now.
+OWED_AT_MOST = timedelta(hours=1)
 
 # A placing call that came to nothing for so long: its order never began, although its buyer may have been told 202.
 FORGOTTEN = timedelta(minutes=10)

@@ -1,7 +1,7 @@
 """Fault scripts: how a simulator is told to misbehave, and the ASGI layer that does it.
 
 The layer breaks the wire (`timeout_*`, `drop_*`, `error_500`, `rate_limit`); what the provider itself must do
-(`slow`, `decline`, `error_500_after`, `refund_fails_later`) it hands inward in `scope["sandbox"]`.
+(`slow`, `decline`, `error_500_after`, `error_500_stored`, `refund_fails_later`) it hands inward in `scope["sandbox"]`.
 """
 
 import asyncio
@@ -30,6 +30,7 @@ class Do(StrEnum):
     DROP_CONNECTION_AFTER = "drop_connection_after"
     ERROR_500 = "error_500"
     ERROR_500_AFTER = "error_500_after"
+    ERROR_500_STORED = "error_500_stored"
     RATE_LIMIT = "rate_limit"
     DECLINE = "decline"
     SLOW = "slow"

@@ -1,5 +1,6 @@
 """Ending an order early: undo what was done, newest first; a business message, never asyncio cancellation."""
 
+import asyncio
 from datetime import timedelta
 
 from temporalio import workflow
@@ -7,7 +8,7 @@ from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
     from activities.cancellation import Cancellation
-    from activities.failures import as_failure, told
+    from activities.failures import as_error, as_failure, told
     from domain.errors import OrderBusy, OrderNotCancellable
     from domain.incidents import IncidentKind
     from domain.orders import CancelReason, Command, OrderState, OrderStatus, Role
@@ -23,6 +24,9 @@ class CancellationStage:
     def __init__(self, progress: Progress, fulfilment: FulfilmentStage) -> None:
         self.progress = progress
         self.fulfilment = fulfilment
+        # Goes on with what a person's cancellation could not undo.
+        self._after_person: asyncio.Task[None] | None = None
+        self._insisting = False
 
     def refuse(self, command: Command) -> None:
         """The validator of `cancel`: after the first shipment a refund request is the way.
@@ -36,8 +40,12 @@ class CancellationStage:
             raise as_failure(OrderBusy(step="payment"))
 
     async def cancel(self, command: Command) -> OrderState:
-        """The handler of `cancel`."""
-        await self.unwind(CancelReason.REQUESTED, command=command)
+        """The handler of `cancel`; what can't be undone now is tried again although its caller was told so."""
+        try:
+            await self.unwind(CancelReason.REQUESTED, command=command)
+        except FailureError:
+            self._after_person = self._after_person or asyncio.create_task(self.insist(CancelReason.REQUESTED))
+            raise
         return self.progress.state
 
     async def unwind(
@@ -60,34 +68,52 @@ class CancellationStage:
             end=end,
         )
         progress.ending = True
-        with progress.step("cancellation"):
-            try:
+        try:
+            with progress.step("cancellation"):
                 while progress.undo:
                     await progress.undo[-1](cancellation)
                     progress.undo.pop()
-            except FailureError as undone:
-                workflow.logger.error("order can't be unwound", exc_info=undone)
-                progress.ask_for_attention("Something could not be undone; a person has to look.")
-                await progress.report(IncidentKind.ORDER_NOT_UNWOUND, told(undone))
-                raise
+        except FailureError as undone:
+            await self._not_undone(undone)
+            raise
         progress.tell(f"Ended: {reason}.")
 
+    async def _not_undone(self, undone: FailureError) -> None:
+        workflow.logger.error("order can't be unwound", exc_info=undone)
+        # Goods are on their way that this workflow did not know of: the order is no more to end.
+        self.progress.ending = not _shipped(undone)
+        self.progress.ask_for_attention("Something could not be undone; a person has to look.")
+        await self.progress.report(IncidentKind.ORDER_NOT_UNWOUND, told(undone))
+
     async def insist(self, reason: CancelReason, *, end: OrderStatus = OrderStatus.CANCELLED) -> None:
-        """Unwind until the order is closed: it stays open and is tried again, for its money must not be forgotten."""
-        while not self.progress.closed:
+        """Unwind until the order is closed: it stays open and is tried again, for its money must not be forgotten.
+
+        Given up when there is nothing to undo, or goods are on their way.
+        """
+        while self.progress.undo and not self.progress.closed:
+            # Whoever has begun tries for all.
+            await workflow.wait_condition(lambda: not self._insisting)
+            self._insisting = True
             try:
                 await self.unwind(reason, end=end)
-            except FailureError:
+            except FailureError as undone:
+                if _shipped(undone):
+                    return
                 await self.progress.news(_UNWIND_AGAIN, "Try to give everything back again")
                 await self.progress.free()
+            finally:
+                self._insisting = False
 
     async def from_outside(self) -> None:
         """A cancellation from Temporal's UI or CLI: the same cancel, or a note why not."""
         progress = self.progress
         await workflow.wait_condition(lambda: (progress.busy is None and not progress.undecided) or progress.closed)
-        if self.fulfilment.shipping_began or self.progress.closed:
-            self.progress.tell(
-                "A cancellation from outside was refused: the goods are on their way or the order ended."
-            )
-            return
-        await self.insist(CancelReason.OPERATOR)
+        if not self.fulfilment.shipping_began and not progress.closed:
+            await self.insist(CancelReason.OPERATOR)
+            if progress.closed:
+                return
+        progress.tell("A cancellation from outside was refused: the goods are on their way or the order ended.")
+
+
+def _shipped(undone: FailureError) -> bool:
+    return isinstance(as_error(undone), OrderNotCancellable)

@@ -6,24 +6,27 @@ from temporalio import workflow
 from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.failures import as_failure
+    from activities.failures import as_failure, told
     from activities.fulfilment import FulfilmentActivities, FulfilmentStep
     from activities.orders import CompleteOrder, OrderActivities
     from activities.payments import PaymentActivities
     from domain.errors import CaptureFailed, OrderNotDeliverable, OrderNotShippable
-    from domain.gateway import MoveRequest, PaymentOutcome
+    from domain.gateway import MoveRequest, PaymentOutcome, Pending
     from domain.incidents import IncidentKind
     from domain.orders import Command, OrderState, OrderStatus, Role
-    from domain.payments import PaymentStatus
     from workflows.policies import at_provider, in_database
     from workflows.progress import Progress
+
+# How long a provider that works on a capture is left alone before it is asked again.
+_LOOK_AGAIN = timedelta(minutes=10)
 
 
 class FulfilmentStage:
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
         self.shipping_began = False
-        self.accepted_by_buyer = False
+        # The buyer accepted the goods, or the time to object is over.
+        self.inspected = False
 
     async def run(self) -> bool:
         """True when the order was delivered and its inspection window is over; False when it ended otherwise."""
@@ -31,36 +34,13 @@ class FulfilmentStage:
         await workflow.wait_condition(lambda: progress.state.status is OrderStatus.DELIVERED or progress.closed)
         if progress.closed:
             return False
-        if not self.accepted_by_buyer:
+        if not self.inspected:
             await self._inspection()
         await progress.free()
         if progress.closed:
             return False
         progress.busy = "completion"
         return True
-
-    async def lapses(self) -> bool:
-        """True when held money was not captured in time: it is given back before the provider lets it lapse (P14)."""
-        progress, captured_by = self.progress, self.progress.capture_before
-        if captured_by is None:
-            return False
-        # Nobody's answer waits for a timer.
-        await workflow.wait_condition(workflow.all_handlers_finished)
-        left = captured_by - timedelta(seconds=progress.placement.policy.capture_margin) - workflow.now()
-        try:
-            await workflow.wait_condition(
-                lambda: not self._only_held, timeout=max(left, timedelta(0)), timeout_summary="Held money lapses"
-            )
-        except TimeoutError:
-            if progress.held:
-                progress.ask_for_attention("The held money lapses, and the order is on hold.")
-                await progress.report(IncidentKind.AUTHORIZATION_LAPSES, f"capture before {captured_by.isoformat()}")
-            await progress.free()
-        return self._only_held
-
-    @property
-    def _only_held(self) -> bool:
-        return not self.progress.closed and self.progress.state.payment_status is PaymentStatus.AUTHORIZED
 
     async def complete(self) -> None:
         step = CompleteOrder(
@@ -103,25 +83,33 @@ class FulfilmentStage:
             step = self._step(command)
             self.progress.state = await in_database(FulfilmentActivities.deliver, step, "Write the delivery down")
             # The buyer's word is final; the seller's starts the inspection window.
-            self.accepted_by_buyer = self.accepted_by_buyer or command.role is Role.BUYER
+            self.inspected = self.inspected or command.role is Role.BUYER
             self.progress.tell("Delivered.")
             return self.progress.state
 
     async def _capture(self, request: MoveRequest) -> PaymentOutcome:
         try:
-            return await at_provider(PaymentActivities.capture, request, request.provider, "Capture the held money")
-        except FailureError:
+            said = await at_provider(PaymentActivities.capture, request, request.provider, "Capture the held money")
+            while isinstance(said, Pending):
+                await self.progress.news(_LOOK_AGAIN, "Look at the capture again")
+                read = await at_provider(PaymentActivities.read, request, request.provider, "Read the provider's state")
+                assert read is not None, "what has a reference is read, not searched"
+                said = read
+        except FailureError as failure:
             self.progress.ask_for_attention("The capture can't be made; nothing was shipped.")
+            await self.progress.report(IncidentKind.PAYMENT_UNKNOWN, f"capture: {told(failure)}")
             raise
+        return said
 
     async def _inspection(self) -> None:
         try:
             await workflow.wait_condition(
-                lambda: self.accepted_by_buyer,
+                lambda: self.inspected,
                 timeout=timedelta(seconds=self.progress.placement.policy.inspection_window),
                 timeout_summary="Inspection window",
             )
         except TimeoutError:
+            self.inspected = True
             self.progress.tell("The inspection window is over.")
 
     def _step(self, command: Command) -> FulfilmentStep:

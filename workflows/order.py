@@ -1,6 +1,7 @@
 """OrderWorkflow: one order, from placement to its end."""
 
 import asyncio
+from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import FailureError
@@ -11,10 +12,14 @@ with workflow.unsafe.imports_passed_through():
     from workflows.cancellation import CancellationStage
     from workflows.checkout import CheckoutStage
     from workflows.fulfilment import FulfilmentStage
+    from workflows.held import HeldStage
     from workflows.holding import Holding
     from workflows.payment import PaymentStage
     from workflows.progress import Progress
     from workflows.uncancelled import finish_despite_cancel
+
+# How long an order that can't be completed waits before the next try.
+_AGAIN = timedelta(hours=1)
 
 
 @workflow.defn(name="OrderWorkflow")
@@ -24,6 +29,7 @@ class OrderWorkflow:
         self.progress = Progress(placement)
         self.checkout = CheckoutStage(self.progress)
         self.payment = PaymentStage(self.progress)
+        self.held = HeldStage(self.progress, self.payment)
         self.fulfilment = FulfilmentStage(self.progress)
         self.cancellation = CancellationStage(self.progress, self.fulfilment)
         self.holding = Holding(self.progress)
@@ -40,12 +46,13 @@ class OrderWorkflow:
         if placed is None:
             return
         try:
-            if not await self.payment.run(placed) or await self.fulfilment.lapses():
+            if not await self.payment.run(placed) or await self.held.lapses():
                 await self._expire()
             elif await self.fulfilment.run():
                 await self.fulfilment.complete()
         except FailureError as failure:
             await self._fail(failure)
+            await self._carry_on()
         self.progress.publish()
 
     async def _expire(self) -> None:
@@ -61,6 +68,17 @@ class OrderWorkflow:
         self.progress.ask_for_attention("A step can't succeed; giving everything back.")
         await self.progress.free()
         await self.cancellation.insist(CancelReason.OPERATOR, end=OrderStatus.FAILED)
+
+    async def _carry_on(self) -> None:
+        """An order that can't be unwound because its goods are on their way goes on to its end."""
+        while not self.progress.closed:
+            try:
+                if await self.fulfilment.run():
+                    await self.fulfilment.complete()
+            except FailureError as failure:
+                workflow.logger.error("order can't be completed", exc_info=failure)
+                self.progress.busy = None
+                await self.progress.news(_AGAIN, "Try to complete the order again")
 
     @workflow.update
     async def placed(self) -> OrderState:

@@ -19,14 +19,22 @@ with workflow.unsafe.imports_passed_through():
         ReferenceMissing,
         RequestRefusedByProvider,
     )
-    from domain.gateway import Authorized, AuthorizeRequest, Captured, Declined, PaymentOutcome, Unknown
+    from domain.gateway import (
+        Authorized,
+        AuthorizeRequest,
+        Captured,
+        Declined,
+        MoveRequest,
+        PaymentOutcome,
+        Unknown,
+    )
     from domain.orders import Command, OrderState
     from domain.payments import PaymentStatus
     from domain.repair import Verdict
     from domain.values import Value
     from workflows.policies import KEY_WINDOW, LOOK, at_provider, in_database
     from workflows.progress import Progress
-    from workflows.resolution import resolved
+    from workflows.resolution import not_paid, resolved
     from workflows.reversal import give_back
 
 
@@ -53,10 +61,13 @@ class PaymentStage:
         # The attempt that has no end yet, and what a person found out about it.
         self.unsettled: Attempt | None = None
         self.resolved: Resolved | None = None
+        # The attempt that got the money, and how the provider is asked for it; until when the buyer may pay.
+        self.paid: tuple[Attempt, MoveRequest] | None = None
+        self.deadline = workflow.now()
 
     async def run(self, placed: PlacedOrder) -> bool:
         """True when the money is authorized or captured; False when the order ended or its deadline passed."""
-        placement = self.progress.placement
+        placement, self.deadline = self.progress.placement, placed.payment_deadline
         self.progress.undo.append(lambda cancellation: give_back(self.progress, cancellation))
         attempt: Attempt | None = Attempt(
             number=1,
@@ -67,10 +78,11 @@ class PaymentStage:
         while attempt is not None:
             # What the provider told of an earlier attempt is no news of this one.
             self.progress.changed = False
-            outcome = await self._watch(attempt, await self._record(attempt, await self._ask(attempt)), placed)
+            outcome = await self._watch(attempt, await self._record(attempt, await self._ask(attempt)))
             if isinstance(outcome, Authorized | Captured):
                 if isinstance(outcome, Authorized):
                     self.progress.capture_before = outcome.capture_before or workflow.now() + _HOLDS_AT_LEAST
+                self.paid = attempt, attempt.request.about(outcome.reference)
                 self.progress.publish()
                 return True
             attempt = await self._chosen(attempt.number + 1)
@@ -115,8 +127,25 @@ class PaymentStage:
             raise as_failure(OrderClosed(status=self.progress.state.status))
         return self.progress.state
 
-    async def _ask(self, attempt: Attempt, *, within: timedelta = KEY_WINDOW) -> PaymentOutcome:
+    async def look_again(self) -> PaymentOutcome | None:
+        """The provider's word on the attempt that got the money. What it took meanwhile is booked.
+
+        Raises the failure of a provider that does not answer.
+        """
+        assert self.paid is not None, "there is money to look at"
+        attempt, request = self.paid
+        said = await at_provider(
+            PaymentActivities.read, request, request.provider, "Look at the held money", within=LOOK
+        )
+        if isinstance(said, Captured):
+            await self._record(attempt, said)
+        return said
+
+    async def _ask(self, attempt: Attempt, *, within: timedelta | None = None) -> PaymentOutcome:
+        """Ask for the money with the attempt's own key: until the deadline, for nobody expects a charge after it."""
         request = attempt.request
+        if within is None:
+            within = min(max(self.deadline - workflow.now(), LOOK), KEY_WINDOW)
         self.progress.busy = "payment"
         self.progress.tell(f"Attempt {attempt.number}: asking {request.provider} for the money.")
         summary = f"Attempt {attempt.number}: {request.capture} capture"
@@ -154,7 +183,7 @@ class PaymentStage:
         self.progress.tell(_STORIES[outcome.kind])
         return outcome
 
-    async def _watch(self, attempt: Attempt, outcome: PaymentOutcome, placed: PlacedOrder) -> PaymentOutcome:
+    async def _watch(self, attempt: Attempt, outcome: PaymentOutcome) -> PaymentOutcome:
         """Read the provider's state whenever it tells of a change, until there is money, another choice, or no time.
 
         An attempt that was declined is watched too: its buyer may pay after all on the provider's page.
@@ -166,7 +195,7 @@ class PaymentStage:
                 if isinstance(outcome, Unknown):
                     self.progress.ask_for_attention(_STORIES[outcome.kind])
                 # An order is never given up while its money may be taken.
-                until = None if self.progress.undecided else placed.payment_deadline
+                until = None if self.progress.undecided else self.deadline
                 if not await self._wait(self._told, until):
                     break
                 if self.choice is None:
@@ -194,20 +223,27 @@ class PaymentStage:
 
     async def _read(self, attempt: Attempt, last: PaymentOutcome) -> PaymentOutcome | None:
         """The provider's word by now; None when it does not answer soon: then the next news are waited for."""
-        if isinstance(last, Unknown) and last.reference is None:
+        unknown = isinstance(last, Unknown) and last.reference is None
+        if unknown and self._may_ask(attempt):
             return await self._ask(attempt, within=LOOK)
-        # What left no reference is searched: it came to nothing, or a person said so.
+        # What left no reference is searched: it came to nothing, or it must not be asked for again.
         request = attempt.request if last.reference is None else attempt.request.about(last.reference)
         try:
-            return await at_provider(
+            said = await at_provider(
                 PaymentActivities.read, request, request.provider, "Read the provider's state", within=LOOK
             )
+            return not_paid(attempt.request) if said is None and unknown else said
         except FailureError as failure:
             error = as_error(failure)
             # What nobody knows stays so while the provider shows something else.
             if error is None or error.retryable or self.progress.undecided:
                 return None
             raise
+
+    def _may_ask(self, attempt: Attempt) -> bool:
+        """Beyond the key's window a repeat would be a second charge, and after the deadline a late one."""
+        now = workflow.now()
+        return now < self.deadline and now - attempt.request.since < KEY_WINDOW
 
     async def _chosen(self, number: int) -> Attempt | None:
         """The attempt that the buyer chose, written down; None without a choice."""

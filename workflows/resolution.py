@@ -1,4 +1,4 @@
-"""How a payment ended of which nobody knew: the provider is asked once more, then a person's word stands (P8)."""
+"""How a payment ended of which nobody knew: the provider is asked once more, then a person's "not paid" stands (P8)."""
 
 from temporalio import workflow
 from temporalio.exceptions import FailureError
@@ -6,9 +6,13 @@ from temporalio.exceptions import FailureError
 with workflow.unsafe.imports_passed_through():
     from activities.failures import as_error, as_failure
     from activities.payments import PaymentActivities
-    from domain.errors import ProviderMismatch, RequestRefusedByProvider, ResolutionContradicted
+    from domain.errors import (
+        ProviderMismatch,
+        ProviderUnreachable,
+        RequestRefusedByProvider,
+        ResolutionContradicted,
+    )
     from domain.gateway import Authorized, AuthorizeRequest, Captured, Declined, PaymentOutcome, Voided
-    from domain.payments import CaptureMode
     from domain.repair import Resolution, Verdict
     from workflows.policies import LOOK, at_provider
 
@@ -17,12 +21,18 @@ _AGREES = {Verdict.PAID: (Authorized, Captured), Verdict.NOT_PAID: (Declined, Vo
 
 
 async def resolved(request: AuthorizeRequest, finding: Resolution) -> PaymentOutcome:
-    """The outcome of an attempt. Raises ResolutionContradicted as a failure when the provider says otherwise."""
+    """The outcome of an attempt.
+
+    Raises, as a failure, ResolutionContradicted when the provider says otherwise, or ProviderUnreachable when it says
+    nothing: a payment is never paid by a person's word alone.
+    """
     # Whoever says that nothing was paid has nothing to show: then the provider is searched by our own reference.
     reference = request.reference or (finding.reference if finding.verdict is Verdict.PAID else None)
     said = await _last_look(request, finding, reference)
+    if said is None and finding.verdict is Verdict.NOT_PAID:
+        return not_paid(request)
     if said is None:
-        return _by_word(request, finding.verdict, reference)
+        raise as_failure(ProviderUnreachable(reason="a payment counts as paid by the provider's word alone"))
     if not isinstance(said, _AGREES[finding.verdict]):
         raise as_failure(ResolutionContradicted(theirs=said.kind))
     return said
@@ -43,14 +53,11 @@ async def _last_look(request: AuthorizeRequest, finding: Resolution, reference: 
         return None
 
 
-def _by_word(request: AuthorizeRequest, verdict: Verdict, reference: str | None) -> PaymentOutcome:
-    if verdict is Verdict.NOT_PAID or reference is None:
-        return Declined(
-            reference=request.reference,
-            code="not_paid",
-            soft=True,
-            message="The payment did not go through; choose another method.",
-        )
-    if request.capture is CaptureMode.MANUAL:
-        return Authorized(reference=reference, amount=request.amount)
-    return Captured(reference=reference, amount=request.amount)
+def not_paid(request: AuthorizeRequest) -> Declined:
+    """What came to nothing, although nobody knew for a while."""
+    return Declined(
+        reference=request.reference,
+        code="not_paid",
+        soft=True,
+        message="The payment did not go through; choose another method.",
+    )

@@ -18,7 +18,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.workflow import UpdateMethodMultiParam
 
 from activities.failures import as_error
-from domain.errors import OrderBusy, WorkflowsUnavailable
+from domain.errors import OrderBusy, OrderHeld, WorkflowsUnavailable
 from domain.orders import Command, OrderState
 from domain.refunds import ApprovedRefund
 from workflows import names
@@ -115,12 +115,15 @@ class TemporalWaker:
 
 
 async def _not_now(kept: WorkflowUpdateHandle[OrderState]) -> bool:
-    """Whether the order refused the command because it was busy: a refusal is known at once, an end may take long."""
+    """Whether the order refused the command because it was busy or held.
+
+    A refusal is known at once; the end of what was accepted may take long.
+    """
     try:
         async with asyncio.timeout(_REFUSAL.total_seconds()):
             await kept.result()
     except WorkflowUpdateFailedError as refused:
-        return isinstance(as_error(refused.cause), OrderBusy)
+        return isinstance(as_error(refused.cause), OrderBusy | OrderHeld)
     except (WorkflowUpdateRPCTimeoutOrCancelledError, TimeoutError):
         return False
     except RPCError as error:

@@ -7,10 +7,11 @@ from fastapi import APIRouter, Header, Request, Response
 
 from activities.telling import tell_refund
 from api.deps import Wired, Wiring, now
-from db import webhooks
+from db import incidents, webhooks
 from db.tables import WebhookState
 from domain.errors import ResourceNotFound
 from domain.gateway import InboundEvent
+from domain.incidents import IncidentKind
 from workflows.waking import TemporalWaker
 
 router = APIRouter(tags=["Webhooks"])
@@ -39,11 +40,14 @@ async def receive_webhook(
 
 
 async def _tell(wired: Wiring, event: InboundEvent) -> WebhookState:
-    """Wake the workflow; one that has ended needs no waking."""
+    """Wake the workflow; one that has ended needs no waking, unless it ended without the money that came now."""
     assert event.order_id is not None, "only webhooks about our orders are told"
     waker = TemporalWaker(wired.temporal)
     if event.refund_id is None:
         woken = await waker.order(event.order_id)
     else:
         woken = await tell_refund(wired.database, waker, event.refund_id)
+    if event.paid and not woken:
+        async with wired.database.transaction() as session:
+            await incidents.report(session, IncidentKind.MONEY_AFTER_END, event.order_id, now(), event.event_id)
     return WebhookState.SIGNALLED if woken else WebhookState.IGNORED

@@ -1,6 +1,6 @@
 """Payments (what is owed), attempts (what was tried), operations (what was asked of the provider), refunds."""
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.tables.declarative import Amount, CurrencyCode, OrderKey, PaymentKey, RefundKey, Table, Time, status_of
@@ -76,5 +76,6 @@ class Refund(Table):
     reason: Mapped[RefundReason] = mapped_column(status_of(RefundReason, "reason"))
     status: Mapped[RefundStatus] = mapped_column(status_of(RefundStatus, "status"))
     failure_reason: Mapped[str | None]
+    failed_after_success: Mapped[bool] = mapped_column(server_default=false())
     created: Mapped[Time]
     updated: Mapped[Time]

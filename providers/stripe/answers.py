@@ -77,7 +77,7 @@ def _buyers_turn(intent: PaymentIntent, request: AuthorizeRequest | MoveRequest)
     begins = isinstance(request, AuthorizeRequest) and request.payment_method_id is None
     if intent.last_payment_error is None or begins:
         return ActionRequired(reference=intent.id, client_secret=intent.client_secret or "")
-    return _declined(intent.last_payment_error, intent.id)
+    return declined(intent.last_payment_error, intent.id)
 
 
 def _capture_before(intent: PaymentIntent) -> datetime | None:
@@ -92,10 +92,11 @@ def _capture_before(intent: PaymentIntent) -> datetime | None:
 def declined_try(refused: stripe.CardError, request: AuthorizeRequest) -> PaymentOutcome:
     """A declined try, as the intent that comes with the error tells it."""
     intent = refused.error and refused.error.payment_intent
-    return outcome(intent, request) if intent else _declined(refused.error, request.reference)
+    return outcome(intent, request) if intent else declined(refused.error, request.reference)
 
 
-def _declined(error: stripe.StripeObject | None, reference: str | None) -> Declined:
+def declined(error: stripe.StripeObject | None, reference: str | None) -> Declined:
+    """What a decline says, for the buyer too."""
     # Stripe leaves out what does not apply: a failed 3-D Secure challenge has no decline code.
     told = error.to_dict() if error else {}
     code = told.get("decline_code") or told.get("code") or "declined"

@@ -7,7 +7,7 @@ import stripe
 from stripe import PaymentIntent, Refund, StripeClient
 from stripe.params import PaymentIntentCreateParams
 
-from domain.errors import HoldfastError, ProviderMismatch
+from domain.errors import ProviderMismatch
 from domain.gateway import (
     AuthorizeRequest,
     Captured,
@@ -21,12 +21,14 @@ from domain.gateway import (
 )
 from domain.payments import CaptureMode
 from providers.stripe.amounts import to_stripe
-from providers.stripe.answers import declined_try, metadata, outcome, refund_outcome
+from providers.stripe.answers import declined, declined_try, metadata, outcome, refund_outcome
 from providers.stripe.failures import NoAnswer, NoSuchMethod, UnexpectedState, translated
 
 API_VERSION = "2026-10-28.endive"
 # Keys may be forgotten after 24 h: https://docs.stripe.com/api/idempotent_requests
 KEY_MEMORY = timedelta(hours=23)
+# When a call that failed has had all the effect that it will have.
+_SETTLED = timedelta(minutes=1)
 _UNTRIED = frozenset({"requires_payment_method", "requires_confirmation"})
 
 
@@ -68,6 +70,9 @@ class StripeGateway:
             )
         except (NoAnswer, UnexpectedState) as lost:
             found = self._find(request, over=lost.over)
+            if found is None and lost.over and datetime.now(UTC) - request.since > _SETTLED:
+                # A failure that Stripe keeps under the key, and nothing came of it.
+                return _failed(request.reference)
             if found is None:
                 raise
             return outcome(found, request)
@@ -79,8 +84,15 @@ class StripeGateway:
                 intent = self._client.v1.payment_intents.capture(
                     request.reference, {"amount_to_capture": amount}, {"idempotency_key": request.key}
                 )
+        except stripe.CardError as refused:
+            return declined(refused.error, request.reference)
         except (NoAnswer, UnexpectedState) as refused:
-            return self._reread(request, refused)
+            now = self.read(request)
+            # A key that is spent on a failure: the next to ask comes with another.
+            spent = isinstance(refused, NoAnswer) and refused.over
+            if isinstance(now, Captured | Voided | Pending) or spent:
+                return now
+            raise
         return self._told(intent, request)
 
     def void(self, request: MoveRequest) -> PaymentOutcome:
@@ -198,12 +210,14 @@ class StripeGateway:
             ours = (each for each in listed.auto_paging_iter() if metadata(each).get("refund_id") == request.refund_id)
             return next(ours, None)
 
-    def _reread(self, request: MoveRequest, refused: HoldfastError) -> PaymentOutcome:
-        """What became of a move that was not answered, or that came too late because it was made before."""
-        now = self.read(request)
-        if isinstance(now, Captured | Voided):
-            return now
-        raise refused
+
+def _failed(reference: str | None) -> Declined:
+    return Declined(
+        reference=reference,
+        code="provider_failed",
+        soft=True,
+        message="The payment could not be made; try again, or choose another method.",
+    )
 
 
 def _capture_method(request: AuthorizeRequest) -> Literal["automatic", "manual"]:

@@ -67,6 +67,7 @@ def _inbound(event: dict[str, Any]) -> InboundEvent:
         order_id=order_id,
         refund_id=_ours(_REFUND, metadata.get("refund_id")) if order_id else None,
         tells=_tells(event["type"], thing),
+        paid=event["type"] == "payment_intent.succeeded",
     )
 
 

@@ -120,8 +120,10 @@ def _execute(simulator: Simulator, operation: Operation, call: Call, caller: Cal
     """
     store = simulator.store
     with store.transaction():
-        status, body = _run(operation, call)
-        answer = _as_answer(status, body, call.request_id or "")
+        if call.told_to(Do.ERROR_500_STORED):
+            answer = _broken(call.request_id or "")
+        else:
+            answer = _as_answer(*_run(operation, call), call.request_id or "")
         if call.told_to(Do.ERROR_500_AFTER):
             answer = _broken(answer.request_id)
         if caller is not None and call.key is not None and call.exchange is not None:
@@ -179,7 +181,7 @@ async def _slow_down(exchange: Exchange) -> None:
 
 
 def _broken(request_id: str) -> Answer:
-    error = Broken("An unknown error occurred (the fault script's error_500_after).")
+    error = Broken("An unknown error occurred (said the fault script).")
     return _as_answer(error.status, error.body(), request_id)
 
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from domain.errors import ProviderUnreachable
 from domain.gateway import Authorized, Captured, Declined, Refunded, RefundPending, Voided
+from domain.payments import OperationKind as Kind
 from tests.support.gateways import (
     AMOUNT,
     HELD,
@@ -224,3 +226,39 @@ def test_nobody_is_there(bench: Bench) -> None:
         gateway.authorize(bench.asked())
 
     assert bench.truth() == {}
+
+
+def broken_for_good(bench: Bench, act: Act) -> None:
+    bench.sandbox.script(faults=[bench.fault(act, "error_500_stored")])
+
+
+def test_a_failure_that_the_provider_keeps_is_no_charge_and_lets_the_buyer_go_on(bench: Bench) -> None:
+    broken_for_good(bench, Act.AUTHORIZE)
+    since = datetime.now(UTC) - timedelta(minutes=2)
+
+    failed = answered(lambda: bench.pay(since=since))
+
+    assert isinstance(failed, Declined)
+    assert (failed.code, failed.reference, failed.soft) == ("provider_failed", None, True)
+    assert bench.truth() == {}
+    assert bench.charged(attempt=2, since=since, look_first=True).amount == AMOUNT
+    assert bench.truth() == TAKEN
+
+
+def test_a_failure_of_a_moment_ago_may_still_have_its_effect(bench: Bench) -> None:
+    broken_for_good(bench, Act.AUTHORIZE)
+
+    for _ in range(2):
+        with pytest.raises(ProviderUnreachable):
+            bench.pay()
+
+
+def test_a_capture_that_failed_for_good_leaves_the_money_held_for_the_next(bench: Bench) -> None:
+    reference = bench.held().reference
+    broken_for_good(bench, Act.CAPTURE)
+
+    said = answered(lambda: bench.capture(reference))
+
+    assert isinstance(said, Authorized)
+    assert isinstance(bench.capture(reference, key=bench.key(Kind.CAPTURE, number=2)), Captured)
+    assert bench.truth() == TAKEN

@@ -3,12 +3,14 @@
 from collections.abc import Awaitable, Callable
 
 import pytest
+from sqlalchemy import update
 from stripe import PaymentIntent
 from temporalio.client import WorkflowExecutionStatus
 
+from db.tables import Order
 from domain.errors import ProviderMismatch
 from domain.gateway import MoveRequest, PaymentOutcome
-from domain.orders import Role
+from domain.orders import OrderStatus, Role
 from providers.stripe import NAME as STRIPE
 from providers.stripe.gateway import StripeGateway
 from tests.support.arena import READ_TIMEOUT, Arena, eventually
@@ -41,12 +43,25 @@ class Stubborn(StripeGateway):
         return super().void(request)
 
 
+async def incidents(arena: Arena) -> list[tuple[str, str]]:
+    listed = (await arena.get("/v1/incidents?open=true", Role.ADMIN))["data"]
+    return [(each["kind"], each["subject"]) for each in listed]
+
+
+async def stand(arena: Arena, order: str, status: OrderStatus) -> None:
+    """Set the order's status by hand, behind the back of everybody."""
+    async with arena.database.transaction() as session:
+        await session.execute(update(Order).where(Order.id == order).values(status=status))
+
+
 async def needs_attention(arena: Arena, order: str) -> bool:
     seen = await arena.temporal.get_workflow_handle(order_workflow_id(order)).describe()
     return bool(seen.typed_search_attributes.get(NEEDS_ATTENTION))
 
 
 async def test_goods_are_not_shipped_when_the_hold_is_gone(arena: Arena) -> None:
+    # Nobody tells that the hold is gone: it is noticed when it is needed.
+    arena.stripe.script(webhooks={"drop": 1.0})
     product = await arena.product(on_hand=3)
     order = (await arena.place(product, capture="manual")).json()["id"]
     assert not await needs_attention(arena, order)
@@ -124,9 +139,55 @@ async def test_an_order_half_given_back_ships_no_more_and_ends_once_it_can(
 
     refused = await arena.command(order, "ship", Role.SELLER)
     assert (refused.status_code, refused.json()["code"]) == (409, "order_busy")
-    incidents = (await arena.get("/v1/incidents?open=true", Role.ADMIN))["data"]
-    assert [(each["kind"], each["subject"]) for each in incidents] == [("order_not_unwound", order)]
+    assert await incidents(arena) == [("order_not_unwound", order)]
     stubborn.mended = True
     await mend(arena, order)
     await arena.until(order, status="cancelled", payment_status="cancelled")
     assert (await arena.get(f"/v1/products/{product}"))["stock"] == 3
+
+
+async def test_what_a_persons_cancellation_could_not_undo_is_tried_again(arena: Arena) -> None:
+    stubborn = Stubborn("sk_test_arena", api_base=arena.stripe.url, timeout=(1.0, READ_TIMEOUT))
+    await arena.stop_workers()
+    arena.providers = {STRIPE: stubborn}
+    await arena.start_workers()
+    order = (await arena.place(await arena.product(), capture="manual")).json()["id"]
+
+    failed = await arena.command(order, "cancel")
+
+    assert failed.status_code >= 400
+    assert [kind for kind, _ in await incidents(arena)] == ["order_not_unwound"]
+    stubborn.mended = True
+    await told_of_news(arena, order)
+    await arena.until(order, status="cancelled", payment_status="cancelled")
+
+
+async def test_a_cancellation_from_the_web_ui_that_meets_a_refused_order_changes_nothing(arena: Arena) -> None:
+    await arena.stop_workers()
+    arena.answer_within(0.3)
+    order = (await arena.place(await arena.product(on_hand=1), 2)).json()["id"]
+    handle = arena.temporal.get_workflow_handle(order_workflow_id(order))
+    await handle.cancel()
+
+    await arena.start_workers()
+
+    await handle.result()
+    assert (await arena.order(order))["refusal"] == "out_of_stock"
+
+
+async def test_delivered_goods_are_not_refunded_when_their_order_can_not_be_completed(arena: Arena) -> None:
+    arena.rule(inspection_window=2)
+    order = (await arena.place(await arena.product())).json()["id"]
+    await arena.command(order, "ship", Role.SELLER)
+    await arena.insist(order, "deliver", Role.SELLER)
+    # What nobody expects is in the way when the inspection is over.
+    await stand(arena, order, OrderStatus.SHIPPED)
+
+    async def reported() -> list[tuple[str, str]]:
+        return await incidents(arena)
+
+    assert await eventually(reported) == [("order_not_unwound", order)]
+    await stand(arena, order, OrderStatus.DELIVERED)
+    await told_of_news(arena, order)
+    await arena.until(order, status="completed", payment_status="completed")
+    assert (await arena.truth(order))["refunds"] == 0

@@ -136,10 +136,12 @@ async def test_a_refund_that_fails_after_it_was_paid_is_booked_back_and_a_person
 
     after = await arena.until(order, payment_status="completed")
 
-    assert [(each["status"], each["amount"]["amount"]) for each in after["refunds"]] == [("failed", TOTAL)]
+    [refund] = after["refunds"]
+    assert (refund["status"], refund["amount"]["amount"], refund["failed_after_success"]) == ("failed", TOTAL, True)
+    assert refund["failure_reason"]
     truth = await arena.truth(order)
     assert (truth["captured"], truth["refunded"], truth["refunds"]) == (TOTAL, 0, 1)
     [incident] = (await arena.get("/v1/incidents?open=true", Role.ADMIN))["data"]
-    assert (incident["kind"], incident["subject"]) == ("refund_failed", after["refunds"][0]["id"])
+    assert (incident["kind"], incident["subject"]) == ("refund_failed", refund["id"])
     # The one thing that is off: the buyer's money is still with us.
     assert [each.invariant for each in (await arena.audit())[1]] == [Invariant.NOTHING_HELD_AFTER_END]

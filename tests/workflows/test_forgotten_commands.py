@@ -11,13 +11,15 @@ from activities.attempts import AttemptActivities, OpenAttempt
 from activities.cancellation import Cancellation, CancellationActivities
 from activities.fulfilment import FulfilmentActivities, FulfilmentStep
 from activities.sweep import Sweep, SweepActivities, Swept
-from db import commands
 from db.ids import new_id
 from db.tables import Request
 from domain.orders import CancelReason, Command, Role
 from domain.payments import CaptureMode, Choice, PaymentMethod
+from domain.repair import HoldReason
 from sandbox.temporal import TemporalServer
-from tests.support.arena import Arena
+from tests.support.arena import Arena, eventually
+from workflows.names import order_workflow_id
+from workflows.order import OrderWorkflow
 from workflows.waking import TemporalWaker
 
 TOTAL = 2644
@@ -25,6 +27,8 @@ SHIPMENT = {"carrier": "DHL", "tracking_number": "JD01"}
 VISA = Choice(method=PaymentMethod.CARD, payment_method_id="pm_card_visa", capture=CaptureMode.AUTOMATIC)
 # As old as a claim must be before a sweep takes it up.
 OLD = timedelta(seconds=31)
+# As one of a moment ago.
+YOUNG = timedelta(0)
 
 Fact = Callable[[Arena, str, Command], Awaitable[Any]]
 
@@ -35,10 +39,13 @@ async def sweep(arena: Arena) -> Swept:
 
 async def owed(arena: Arena) -> list[str]:
     async with arena.database.transaction() as session:
-        return [each.verb for each in await commands.owed(session, datetime.now(UTC))]
+        query = select(Request.verb).where(Request.owed, Request.verb.is_not(None))
+        return [str(verb) for verb in await session.scalars(query)]
 
 
-async def claimed(arena: Arena, order: str, verb: str, who: Role = Role.ADMIN, **fields: Any) -> Command:
+async def claimed(
+    arena: Arena, order: str, verb: str, who: Role = Role.ADMIN, age: timedelta = OLD, **fields: Any
+) -> Command:
     """A command's claim, as the API leaves it when it dies before it knows how the command ended."""
     request, caller = new_id("req"), arena.people[who]
     command = Command(request_id=request, actor_id=caller, role=who, correlation_id="lost", **fields)
@@ -55,7 +62,7 @@ async def claimed(arena: Arena, order: str, verb: str, who: Role = Role.ADMIN, *
                 verb=verb,
                 command=command.model_dump(mode="json"),
                 owed=True,
-                created=datetime.now(UTC) - OLD,
+                created=datetime.now(UTC) - age,
             )
         )
     return command
@@ -83,6 +90,19 @@ async def refund_approved(arena: Arena, order: str, command: Command) -> None:
         at=datetime.now(UTC),
     )
     assert (await CancellationActivities(arena.database).begin(step)).refund is not None
+
+
+async def cancelled(arena: Arena, order: str, command: Command) -> None:
+    await refund_approved(arena, order, command)
+    step = Cancellation(
+        order_id=order,
+        reason=CancelReason.REQUESTED,
+        restock=True,
+        request_id=command.request_id,
+        correlation_id="lost",
+        at=datetime.now(UTC),
+    )
+    await CancellationActivities(arena.database).finish(step)
 
 
 async def attempt_opened(arena: Arena, order: str, command: Command) -> None:
@@ -174,6 +194,103 @@ async def test_what_the_order_can_not_take_now_is_told_later(arena: Arena) -> No
     await arena.until(order, status="confirmed")
     assert ((await sweep(arena)).commands, await owed(arena)) == (1, [])
     await arena.until(order, status="cancelled", payment_status="refunded")
+
+
+async def test_shipped_goods_are_not_refunded_although_the_workflow_knows_of_no_shipment(arena: Arena) -> None:
+    order = (await arena.place(await arena.product())).json()["id"]
+    await shipped(arena, order, await claimed(arena, order, "ship", age=YOUNG))
+
+    refused = await arena.command(order, "cancel")
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "order_not_cancellable")
+    assert (await arena.command(order, "deliver")).status_code == 200
+    await arena.until(order, status="completed")
+    assert (await arena.truth(order))["refunds"] == 0
+
+
+async def test_a_cancellation_from_the_web_ui_does_not_end_what_was_shipped(arena: Arena) -> None:
+    order = (await arena.place(await arena.product())).json()["id"]
+    await shipped(arena, order, await claimed(arena, order, "ship"))
+
+    await arena.temporal.get_workflow_handle(order_workflow_id(order)).cancel()
+
+    async def reported() -> list[str]:
+        listed = (await arena.get("/v1/incidents?open=true", Role.ADMIN))["data"]
+        return [each["kind"] for each in listed if each["subject"] == order]
+
+    assert await eventually(reported) == ["order_not_unwound"]
+    assert (await sweep(arena)).commands == 1
+    assert (await arena.insist(order, "deliver")).status_code == 200
+    await arena.until(order, status="completed")
+    assert (await arena.truth(order))["refunds"] == 0
+
+
+async def test_goods_are_not_shipped_once_their_money_is_on_its_way_back(arena: Arena) -> None:
+    order = (await arena.place(await arena.product())).json()["id"]
+    await refund_approved(arena, order, await claimed(arena, order, "cancel", age=YOUNG))
+
+    refused = await arena.command(order, "ship", Role.SELLER)
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "order_not_shippable")
+    async with arena.database.transaction() as session:
+        await session.execute(update(Request).where(Request.owed).values(created=Request.created - OLD))
+    assert (await sweep(arena)).commands == 1
+    await arena.until(order, status="cancelled", payment_status="refunded")
+    assert (await arena.truth(order))["refunds"] == 1
+
+
+async def test_the_end_that_a_workflow_does_not_know_of_is_told_before_the_next_command(arena: Arena) -> None:
+    order = (await arena.place(await arena.product())).json()["id"]
+    await cancelled(arena, order, await claimed(arena, order, "cancel", age=YOUNG))
+
+    refused = await arena.insist(order, "ship", Role.SELLER)
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "order_closed")
+    await arena.until(order, status="cancelled", payment_status="refunded")
+    assert (await arena.truth(order))["refunds"] == 1
+
+
+async def test_a_fact_is_told_when_its_order_is_released(arena: Arena) -> None:
+    order = (await arena.place(await arena.product())).json()["id"]
+    await shipped(arena, order, await claimed(arena, order, "ship"))
+    handle = arena.temporal.get_workflow_handle(order_workflow_id(order))
+    held = Command(
+        request_id=new_id("req"),
+        actor_id=arena.people[Role.ADMIN],
+        role=Role.ADMIN,
+        correlation_id="by hand",
+        hold=HoldReason.ADDRESS_CHECK,
+    )
+    await handle.execute_update(OrderWorkflow.hold, held)
+
+    assert ((await sweep(arena)).commands, await owed(arena)) == (0, ["ship"])
+    await handle.execute_update(OrderWorkflow.release, held.model_copy(update={"request_id": new_id("req")}))
+
+    assert ((await sweep(arena)).commands, await owed(arena)) == (1, [])
+
+
+async def test_what_nobody_could_take_for_an_hour_is_given_up_and_reported(arena: Arena) -> None:
+    arena.stripe.script(faults=[{"method": "POST", "path": "/v1/payment_intents", "do": "error_500"}])
+    arena.answer_within(0.3)
+    order = (await arena.place(await arena.product())).json()["id"]
+    await claimed(arena, order, "cancel", Role.BUYER, age=timedelta(minutes=61))
+
+    assert ((await sweep(arena)).commands, await owed(arena)) == (0, [])
+
+    incidents = (await arena.get("/v1/incidents?open=true", Role.ADMIN))["data"]
+    assert [(each["kind"], each["subject"]) for each in incidents] == [("command_forgotten", order)]
+    arena.stripe.script()
+    await arena.until(order, status="confirmed")
+    assert (await sweep(arena)).commands == 0
+
+
+async def test_an_old_hold_is_never_told_again(arena: Arena, temporal: TemporalServer) -> None:
+    order = (await arena.place(await arena.product())).json()["id"]
+    await temporal.kill()
+
+    assert (await arena.command(order, "hold", Role.ADMIN, reason="address_check")).status_code == 503
+
+    assert await owed(arena) == []
 
 
 async def test_what_is_refused_for_good_is_told_once(arena: Arena) -> None:

@@ -4,7 +4,7 @@ import asyncio
 
 from sqlalchemy import select
 
-from db.tables import Incident
+from db.tables import Incident, Payment
 from domain.incidents import IncidentKind
 from domain.orders import Role
 from tests.support.arena import Arena, eventually
@@ -17,6 +17,20 @@ HOLD, MARGIN = 6, 4
 def soon(arena: Arena) -> None:
     arena.stripe.script(hold_ms=HOLD * 1000)
     arena.rule(capture_margin=MARGIN)
+
+
+async def lapses(arena: Arena) -> list[str]:
+    """The orders whose lapse was reported."""
+    async with arena.database.transaction() as session:
+        query = select(Incident.subject).where(Incident.kind == IncidentKind.AUTHORIZATION_LAPSES)
+        return list(await session.scalars(query))
+
+
+async def intent_of(arena: Arena, order: str) -> str:
+    async with arena.database.transaction() as session:
+        reference = await session.scalar(select(Payment.reference).where(Payment.order_id == order))
+    assert reference is not None
+    return reference
 
 
 async def test_held_money_is_released_with_its_order_before_it_lapses(arena: Arena) -> None:
@@ -50,13 +64,35 @@ async def test_an_order_on_hold_whose_money_lapses_is_a_person_s_matter(arena: A
     order = (await arena.place(await arena.product(), capture="manual")).json()["id"]
     await arena.command(order, "hold", Role.ADMIN, reason="fraud_review")
 
-    async def reported() -> list[str]:
-        async with arena.database.transaction() as session:
-            query = select(Incident.subject).where(Incident.kind == IncidentKind.AUTHORIZATION_LAPSES)
-            return list(await session.scalars(query))
-
-    assert await eventually(reported) == [order]
+    assert await eventually(lambda: lapses(arena)) == [order]
     assert (await arena.order(order))["status"] == "confirmed"
     await arena.command(order, "release", Role.ADMIN)
     await arena.until(order, status="cancelled", payment_status="cancelled")
+    assert (await arena.audit())[1] == ()
+
+
+async def test_an_order_whose_hold_is_gone_at_the_provider_ends(arena: Arena) -> None:
+    product = await arena.product(on_hand=3)
+    order = (await arena.place(product, capture="manual")).json()["id"]
+
+    arena.stripe.client().v1.payment_intents.cancel(await intent_of(arena, order))
+
+    ended = await arena.until(order, status="cancelled", payment_status="cancelled")
+    assert ended["cancel_reason"] == "expired"
+    assert (await arena.get(f"/v1/products/{product}"))["stock"] == 3
+    assert await lapses(arena) == [order]
+    assert (await arena.audit())[1] == ()
+
+
+async def test_held_money_that_was_taken_by_another_s_hand_is_booked_and_does_not_lapse(arena: Arena) -> None:
+    soon(arena)
+    order = (await arena.place(await arena.product(), capture="manual")).json()["id"]
+
+    # As an operator does in the provider's dashboard.
+    arena.stripe.client().v1.payment_intents.capture(await intent_of(arena, order))
+
+    await arena.until(order, payment_status="completed")
+    await asyncio.sleep(HOLD - MARGIN + 1)
+    assert (await arena.insist(order, "ship", Role.SELLER)).json()["status"] == "shipped"
+    assert (await arena.truth(order)).items() >= {"captured": TOTAL, "captures": 1, "refunds": 0}.items()
     assert (await arena.audit())[1] == ()

@@ -1,12 +1,13 @@
 """Operators repair by hand: hold, release, and the word on a payment of which nobody knows; each with its audit."""
 
+import asyncio
 import threading
 from typing import Any
 
 from sqlalchemy import select
 
 from db.tables import EventRow
-from domain.errors import ProviderMismatch
+from domain.errors import ProviderMismatch, ProviderUnreachable
 from domain.gateway import AuthorizeRequest, MoveRequest, PaymentOutcome
 from domain.orders import Role
 from providers.stripe import NAME as STRIPE
@@ -35,6 +36,7 @@ class Clouded(StripeGateway):
 
     clear = False
     lost = False
+    silent = False
 
     def authorize(self, request: AuthorizeRequest) -> PaymentOutcome:
         outcome = super().authorize(request)
@@ -43,6 +45,8 @@ class Clouded(StripeGateway):
         raise ProviderMismatch(field="order", ours=request.order_id, theirs="another")
 
     def read(self, request: MoveRequest) -> PaymentOutcome:
+        if self.silent:
+            raise ProviderUnreachable(reason="nothing heard", retry_after=60)
         if self.lost:
             raise ProviderMismatch(field="order", ours=request.order_id, theirs="another")
         return super().read(request)
@@ -96,9 +100,32 @@ async def unknown_order(arena: Arena, card: str = "pm_card_visa", capture: str =
     return dict(placed)
 
 
-def reference_of(arena: Arena, order: str) -> str:
+def references_of(arena: Arena, order: str) -> list[str]:
     intents = arena.stripe.client().v1.payment_intents.list().data
-    return next(each.id for each in intents if each.metadata is not None and each.metadata["order_id"] == order)
+    return [each.id for each in intents if each.metadata is not None and each.metadata["order_id"] == order]
+
+
+def reference_of(arena: Arena, order: str) -> str:
+    return references_of(arena, order)[0]
+
+
+def late_payment(arena: Arena, order: dict[str, Any]) -> None:
+    """The first request was under way for longer than anybody thought."""
+    arena.stripe.client().v1.payment_intents.create(
+        {
+            "amount": TOTAL,
+            "currency": "usd",
+            "payment_method": "pm_card_visa",
+            "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
+            "confirm": True,
+            "metadata": {"order_id": order["id"], "payment_id": order["payments"][0]["id"]},
+        }
+    )
+
+
+async def gone(arena: Arena, order: str) -> None:
+    """Wait until the order's workflow has closed."""
+    await arena.temporal.get_workflow_handle(order_workflow_id(order)).result()
 
 
 async def test_a_held_order_ships_only_after_its_release(arena: Arena) -> None:
@@ -276,17 +303,7 @@ async def test_money_that_comes_after_a_person_said_that_it_was_not_paid_pays_th
     order = await unknown_order(arena)
     assert (await resolve(arena, order, "not_paid"))[0] == 200
 
-    # The first request was under way for longer than anybody thought.
-    arena.stripe.client().v1.payment_intents.create(
-        {
-            "amount": TOTAL,
-            "currency": "usd",
-            "payment_method": "pm_card_visa",
-            "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
-            "confirm": True,
-            "metadata": {"order_id": order["id"], "payment_id": order["payments"][0]["id"]},
-        }
-    )
+    late_payment(arena, order)
 
     await arena.until(order["id"], status="confirmed", payment_status="completed")
     assert (await arena.audit())[1] == ()
@@ -324,3 +341,47 @@ async def test_only_an_unknown_payment_can_be_resolved(arena: Arena) -> None:
     refused = await resolve(arena, order, "paid", reference="pi_1")
 
     assert (refused[0], refused[1]["code"]) == (409, "payment_not_unknown")
+
+
+async def test_a_payment_is_not_paid_by_a_person_s_word_alone(arena: Arena) -> None:
+    gateway = await served_by(arena, Clouded)
+    order = await unknown_order(arena)
+    gateway.silent = True
+
+    refused = await resolve(arena, order, "paid", reference=reference_of(arena, order["id"]))
+
+    assert (refused[0], refused[1]["code"]) == (503, "provider_unreachable")
+    assert (await arena.order(order["id"]))["payment_status"] == "unknown"
+
+
+async def test_an_order_of_which_the_provider_knows_nothing_expires_and_is_not_charged_late(arena: Arena) -> None:
+    arena.rule(payment_deadline=1)
+    gateway = await served_by(arena, Nowhere)
+    product = await arena.product(on_hand=3)
+    order = (await arena.place(product)).json()
+    assert order["payment_status"] == "unknown"
+    await asyncio.sleep(1)
+    gateway.clear = True
+
+    await arena.temporal.get_workflow_handle(order_workflow_id(order["id"])).signal("payment_changed")
+
+    await arena.until(order["id"], status="cancelled", payment_status="cancelled", cancel_reason="expired")
+    assert (await arena.get(f"/v1/products/{product}"))["stock"] == 3
+    assert references_of(arena, order["id"]) == []
+
+
+async def test_money_that_comes_after_its_order_has_ended_is_reported(arena: Arena) -> None:
+    arena.rule(payment_deadline=1)
+    await served_by(arena, Nowhere)
+    order = await unknown_order(arena)
+    assert (await resolve(arena, order, "not_paid"))[0] == 200
+    await arena.until(order["id"], status="cancelled", cancel_reason="expired")
+    await gone(arena, order["id"])
+
+    late_payment(arena, order)
+
+    async def reported() -> list[str]:
+        listed = (await arena.get("/v1/incidents?open=true", Role.ADMIN))["data"]
+        return [each["subject"] for each in listed if each["kind"] == "money_after_end"]
+
+    assert await eventually(reported) == [order["id"]]

@@ -20,14 +20,20 @@ BACK = {"captured": TOTAL, "refunded": TOTAL, "captures": 1, "refunds": 1, "inte
 
 
 class Oracle(StripeGateway):
-    """A gateway whose provider first answers with somebody else's payment: nobody knows what it did with ours."""
+    """A gateway whose provider takes the money and shows another's payment: nobody knows what it did with ours."""
 
     clear = False
 
     def authorize(self, request: AuthorizeRequest) -> PaymentOutcome:
+        outcome = super().authorize(request)
         if not self.clear:
             raise ProviderMismatch(field="order", ours=request.order_id, theirs="another")
-        return super().authorize(request)
+        return outcome
+
+    def find(self, request: AuthorizeRequest) -> PaymentOutcome | None:
+        if not self.clear:
+            raise ProviderMismatch(field="order", ours=request.order_id, theirs="another")
+        return super().find(request)
 
 
 class Working(StripeGateway):
@@ -83,7 +89,7 @@ async def test_money_that_somebody_took_at_the_provider_goes_back_with_the_order
     order = (await arena.place(product, capture="manual")).json()["id"]
     arena.stripe.client().v1.payment_intents.capture(intent_of(arena, order).id)
 
-    cancelled = await arena.command(order, "cancel")
+    cancelled = await arena.insist(order, "cancel")
 
     assert (cancelled.status_code, cancelled.json()["status"]) == (200, "cancelled")
     await arena.until(order, payment_status="refunded")
@@ -184,3 +190,16 @@ async def test_an_amount_that_the_provider_does_not_take_leaves_the_order_to_its
     cancelled = await arena.command(order, "cancel")
     assert (cancelled.status_code, cancelled.json()["status"]) == (200, "cancelled")
     assert (await arena.get(f"/v1/products/{product}"))["stock"] == 3
+
+
+async def test_money_that_was_held_and_released_unseen_leaves_the_books_sound(arena: Arena) -> None:
+    arena.stripe.script(webhooks=DEAF)
+    product = await arena.product(on_hand=3)
+    order = (await arena.place(product, card="pm_card_authenticationRequired", capture="manual")).json()["id"]
+    (await asyncio.to_thread(arena.stripe.challenge, intent_of(arena, order).id, "succeed")).raise_for_status()
+
+    assert (await arena.command(order, "cancel")).status_code == 200
+
+    assert (await arena.order(order))["status"] == "cancelled"
+    assert (await arena.truth(order)).items() >= {"authorized": TOTAL, "voided": TOTAL, "captured": 0}.items()
+    await books_hold(arena, order)

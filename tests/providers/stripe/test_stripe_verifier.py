@@ -46,6 +46,7 @@ def test_what_stripe_sends_of_a_payment_is_understood(inbox: Inbox, client: stri
         order_id=ORDER,
         refund_id=None,
         tells=frozenset(PAID),
+        paid=True,
     )
     assert told.created.timestamp() == delivery.event["created"]
     assert delivery.event["data"]["object"]["id"] == intent.id
