@@ -44,7 +44,8 @@ class CancellationStage:
         try:
             await self.unwind(CancelReason.REQUESTED, command=command)
         except FailureError:
-            self._after_person = self._after_person or asyncio.create_task(self.insist(CancelReason.REQUESTED))
+            if self._after_person is None:
+                self._after_person = asyncio.create_task(self.insist(CancelReason.REQUESTED, command=command))
             raise
         return self.progress.state
 
@@ -85,7 +86,9 @@ class CancellationStage:
         self.progress.ask_for_attention("Something could not be undone; a person has to look.")
         await self.progress.report(IncidentKind.ORDER_NOT_UNWOUND, told(undone))
 
-    async def insist(self, reason: CancelReason, *, end: OrderStatus = OrderStatus.CANCELLED) -> None:
+    async def insist(
+        self, reason: CancelReason, *, command: Command | None = None, end: OrderStatus = OrderStatus.CANCELLED
+    ) -> None:
         """Unwind until the order is closed: it stays open and is tried again, for its money must not be forgotten.
 
         Given up when there is nothing to undo, or goods are on their way.
@@ -95,7 +98,7 @@ class CancellationStage:
             await workflow.wait_condition(lambda: not self._insisting)
             self._insisting = True
             try:
-                await self.unwind(reason, end=end)
+                await self.unwind(reason, command=command, end=end)
             except FailureError as undone:
                 if _shipped(undone):
                     return

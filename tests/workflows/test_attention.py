@@ -151,15 +151,18 @@ async def test_what_a_persons_cancellation_could_not_undo_is_tried_again(arena: 
     await arena.stop_workers()
     arena.providers = {STRIPE: stubborn}
     await arena.start_workers()
-    order = (await arena.place(await arena.product(), capture="manual")).json()["id"]
+    product = await arena.product(on_hand=3)
+    order = (await arena.place(product, capture="manual")).json()["id"]
 
-    failed = await arena.command(order, "cancel")
+    failed = await arena.command(order, "cancel", restock=False)
 
     assert failed.status_code >= 400
     assert [kind for kind, _ in await incidents(arena)] == ["order_not_unwound"]
     stubborn.mended = True
     await told_of_news(arena, order)
     await arena.until(order, status="cancelled", payment_status="cancelled")
+    # As the person had said: the goods do not go back on the shelf.
+    assert (await arena.get(f"/v1/products/{product}"))["stock"] == 2
 
 
 async def test_a_cancellation_from_the_web_ui_that_meets_a_refused_order_changes_nothing(arena: Arena) -> None:
