@@ -110,6 +110,9 @@ def _too_old(owed: Owed, told: Collection[str], at: datetime) -> bool:
 
 
 async def _give_up(session: AsyncSession, owed: Owed, at: datetime) -> bool:
+    """Whether it was reported; one that was told in a sweep that ran out of time is owed no more."""
+    if not await commands.is_owed(session, owed.command.request_id):
+        return False
     await commands.owe(session, owed.command.request_id, owed=False)
     details = f"{owed.verb}, asked for at {owed.since.isoformat()} ({owed.command.request_id})"
     return await incidents.report(session, IncidentKind.COMMAND_FORGOTTEN, owed.order_id, at, details)

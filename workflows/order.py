@@ -12,8 +12,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.cancellation import CancellationStage
     from workflows.checkout import CheckoutStage
     from workflows.fulfilment import FulfilmentStage
-    from workflows.held import HeldStage
     from workflows.holding import Holding
+    from workflows.lapse import HeldMoney
     from workflows.payment import PaymentStage
     from workflows.progress import Progress
     from workflows.uncancelled import finish_despite_cancel
@@ -29,7 +29,7 @@ class OrderWorkflow:
         self.progress = Progress(placement)
         self.checkout = CheckoutStage(self.progress)
         self.payment = PaymentStage(self.progress)
-        self.held = HeldStage(self.progress, self.payment)
+        self.held_money = HeldMoney(self.progress, self.payment)
         self.fulfilment = FulfilmentStage(self.progress)
         self.cancellation = CancellationStage(self.progress, self.fulfilment)
         self.holding = Holding(self.progress)
@@ -46,7 +46,7 @@ class OrderWorkflow:
         if placed is None:
             return
         try:
-            if not await self.payment.run(placed) or await self.held.lapses():
+            if not await self.payment.run(placed) or await self.held_money.lapses():
                 await self._expire()
             elif await self.fulfilment.run():
                 await self.fulfilment.complete()

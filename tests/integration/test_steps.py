@@ -129,6 +129,26 @@ async def test_a_void_that_is_recorded_twice_at_once_is_one(trade: Trade) -> Non
     assert await trade.findings() == ()
 
 
+async def test_a_capture_of_which_nobody_heard_is_over_when_its_money_is_released(trade: Trade) -> None:
+    await trade.pay("held", authorized, authorized=True)
+    asked = await FulfilmentActivities(trade.database).begin_shipment(await trade._command(trade.orders["held"]))
+    assert asked is not None
+    activities = CancellationActivities(trade.database)
+    reversal = await activities.begin(cancellation(trade, "held"))
+    assert reversal.void is not None
+
+    await activities.record_void(
+        RecordVoid(request=reversal.void, outcome=Voided(reference="pi_1"), correlation_id="test", at=trade.at)
+    )
+    await activities.finish(cancellation(trade, "held"))
+
+    async with trade.database.transaction() as session:
+        written = await session.get_one(PaymentOperation, asked.key)
+    assert written.state is OperationState.FAILED
+    trade.tell("held", voided=TOTAL)
+    assert await trade.findings() == ()
+
+
 async def test_an_order_that_is_completed_twice_at_once_is_one_sale(trade: Trade) -> None:
     await trade.pay("sold", captured, authorized=True, captured=True)
     await hand_over(trade, "sold")

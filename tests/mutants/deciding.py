@@ -57,7 +57,7 @@ DECIDING = (
     Bug(
         "margin_ignored",
         "Held money is given back when it lapses, instead of some time before.",
-        "workflows/held.py",
+        "workflows/lapse.py",
         "captured_by - timedelta(seconds=progress.placement.policy.capture_margin)",
         "captured_by + timedelta(hours=1)",
         ("workflows/test_lapse.py::test_held_money_is_released_with_its_order_before_it_lapses",),
@@ -282,7 +282,7 @@ DECIDING = (
     Bug(
         "lost_hold_unseen",
         "Nobody listens to the provider while it holds the money.",
-        "workflows/held.py",
+        "workflows/lapse.py",
         "lambda: not self._only_held or (progress.changed and progress.busy is None),",
         "lambda: not self._only_held,",
         ("workflows/test_lapse.py::test_an_order_whose_hold_is_gone_at_the_provider_ends",),

@@ -13,7 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.progress import Progress
 
 
-class HeldStage:
+class HeldMoney:
     def __init__(self, progress: Progress, payment: PaymentStage) -> None:
         self.progress = progress
         self.payment = payment
