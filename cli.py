@@ -21,7 +21,7 @@ from temporalio.envconfig import ClientConfig
 
 import worker as workers
 from api.app import create_app
-from api.commands import RETRIES
+from api.calls import RETRIES
 from api.deps import Wiring
 from api.tokens import Tokens
 from db.books_audit import Audit, BooksUnreadable, audit

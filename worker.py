@@ -18,6 +18,7 @@ from activities.cancellation import CancellationActivities
 from activities.crash_points import CrashPoint
 from activities.failures import DomainErrors
 from activities.fulfilment import FulfilmentActivities
+from activities.heartbeats import Heartbeats
 from activities.orders import OrderActivities
 from activities.payments import PaymentActivities
 from activities.refunds import RefundActivities
@@ -155,7 +156,11 @@ def audit_worker(client: Client, database: Database) -> Worker:
 def _looking(client: Client, queue: str, looks: Sequence[Step]) -> Worker:
     """One look at a time."""
     return Worker(
-        client, task_queue=queue, activities=looks, max_concurrent_activities=1, interceptors=[DomainErrors()]
+        client,
+        task_queue=queue,
+        activities=looks,
+        max_concurrent_activities=1,
+        interceptors=[DomainErrors(), Heartbeats()],
     )
 
 

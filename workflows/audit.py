@@ -7,6 +7,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.audit import AuditActivities, Audited, Look
     from workflows import names
+    from workflows.policies import ALIVE
 
 # The books are read as a whole.
 _TIMEOUT = timedelta(minutes=10)
@@ -25,6 +26,7 @@ class AuditWorkflow:
                 look,
                 task_queue=names.AUDIT,
                 start_to_close_timeout=_TIMEOUT,
+                heartbeat_timeout=ALIVE,
                 summary="Check the books against themselves",
             ),
             **await workflow.execute_activity_method(
@@ -32,6 +34,7 @@ class AuditWorkflow:
                 look,
                 task_queue=names.AUDIT,
                 start_to_close_timeout=_TIMEOUT,
+                heartbeat_timeout=ALIVE,
                 summary="Compare open orders with running workflows",
             ),
         }

@@ -31,6 +31,8 @@ _PROVIDER_TIMEOUT = timedelta(seconds=20)
 KEY_WINDOW = timedelta(hours=23)
 # A look at the provider's state that is not answered for so long is no news; the next one may be.
 LOOK = timedelta(seconds=30)
+# A sweep or an audit that was not heard of for so long has died with its worker, and is begun again.
+ALIVE = timedelta(seconds=10)
 _PROVIDER_RETRY = RetryPolicy(
     initial_interval=timedelta(milliseconds=500),
     backoff_coefficient=2,

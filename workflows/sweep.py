@@ -7,6 +7,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.sweep import Sweep, SweepActivities, Swept
     from workflows import names
+    from workflows.policies import ALIVE
 
 _TIMEOUT = timedelta(minutes=2)
 
@@ -23,6 +24,7 @@ class SweepWorkflow:
             step,
             task_queue=names.SWEEP,
             start_to_close_timeout=_TIMEOUT,
+            heartbeat_timeout=ALIVE,
             summary="Look for what was never told",
         )
         if swept.lost:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.convertors import StringConvertor, register_url_convertor
 
-from api import commands, orders
+from api import calls, orders
 from api.commands import DONE, CommandResult, Send
 from api.deps import Admin, Buyer, CorrelationId, Principal, SignedIn, Staff, Wired, Wiring, only
 from api.idempotency import Answer, Call, Claim, Once
@@ -149,12 +149,12 @@ async def place_order(
     async def act(claim: Claim, currency: str) -> Answer:
         placement = _placement(body, claim, caller, correlation, currency, wired)
         try:
-            said = await commands.place(wired.temporal, placement, wired.answer_budget_seconds)
+            said = await calls.place(wired.temporal, placement, wired.answer_budget_seconds)
         except HoldfastError:
             # A refusal, or nobody was told that the order will come.
             claim.owed = False
             raise
-        claim.owed = said is commands.Said.LATER
+        claim.owed = said is calls.Said.LATER
         return await orders.outcome(wired, caller, claim, 201)
 
     return await once.once(

@@ -32,8 +32,8 @@ PEACE_SECONDS = (0.2, 2.0)
 RESTART_SECONDS = 60.0
 # A call that died with its worker is given up after 20 s; steps in the database are repeated after 60 s at the latest.
 ENDING_SECONDS = 90.0
-# What Temporal forgot is told again by a sweep: one a minute, and none for two minutes after one was killed.
-TOLD_SECONDS = 200.0
+# What Temporal forgot is told again by a sweep: one a minute, of what is half a minute old.
+TOLD_SECONDS = 100.0
 
 
 @dataclass

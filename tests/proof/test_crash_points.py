@@ -11,8 +11,6 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 from temporalio.activity import _Definition
-from temporalio.api.enums.v1 import PendingActivityState
-from temporalio.exceptions import ApplicationError
 
 import worker as workers
 from sandbox.postgres import Postgres
@@ -131,20 +129,6 @@ async def orders_while_crashing(shop: Shop, hatchery: Hatchery, run: int) -> dic
             worker = await hatchery.start(point)
             told.append((group.create_task(shop.live(STORIES[story], point), name=point), story))
             await worker.killed()
-            await give_up_lost_looks(shop)
         # It has the last point too, and finds the mark there.
         await hatchery.start(point)
     return {task.result(): story for task, story in told}
-
-
-async def give_up_lost_looks(shop: Shop) -> None:
-    """A sweep's or audit's call that died with its worker fails at once; by its time-out it would after minutes."""
-    temporal = shop.arena.temporal
-    for look in shop.looks:
-        described = await temporal.get_workflow_handle(look).describe()
-        for call in described.raw_description.pending_activities:
-            if call.state == PendingActivityState.PENDING_ACTIVITY_STATE_STARTED:
-                handle = temporal.get_async_activity_handle(
-                    workflow_id=look, run_id=described.run_id, activity_id=call.activity_id
-                )
-                await handle.fail(ApplicationError("its worker was killed"))

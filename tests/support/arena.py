@@ -19,7 +19,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 import worker as workers
 from api.app import create_app
-from api.commands import RETRIES
+from api.calls import RETRIES
 from api.deps import Wiring
 from api.tokens import Tokens
 from db import stock

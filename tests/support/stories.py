@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -50,7 +50,6 @@ class Shop:
     hasty: Client
     product: str
     draws: Random
-    looks: list[str] = field(default_factory=list)
 
     async def place(self, story: "Story", name: str) -> str:
         client = self.hasty if story.hasty else self.client
@@ -86,7 +85,6 @@ class Shop:
         look = await self.arena.temporal.start_workflow(
             run, id=identity, task_queue=names.ORDERS, task_timeout=TASK_TIMEOUT
         )
-        self.looks.append(look.id)
         await look.result()
 
     async def intent(self, order: str) -> str:

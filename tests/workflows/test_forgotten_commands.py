@@ -1,5 +1,6 @@
 """A command that Temporal forgot although somebody counts on it: it is told again, and done once."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -41,6 +42,10 @@ async def owed(arena: Arena) -> list[str]:
     async with arena.database.transaction() as session:
         query = select(Request.verb).where(Request.owed, Request.verb.is_not(None))
         return [str(verb) for verb in await session.scalars(query)]
+
+
+async def nothing_owed(arena: Arena) -> bool:
+    return await owed(arena) == []
 
 
 async def claimed(
@@ -180,6 +185,47 @@ async def test_a_command_that_was_accepted_outlives_temporal(arena: Arena, tempo
     arena.answer_within(10)
     repeat = await arena.command(order, "ship", Role.SELLER, key="promised")
     assert (repeat.status_code, repeat.json()["status"]) == (200, "shipped")
+
+
+async def command_of_claim(arena: Arena, verb: str) -> Command:
+    async def standing() -> Any:
+        async with arena.database.transaction() as session:
+            return await session.scalar(select(Request.command).where(Request.owed, Request.verb == verb))
+
+    return Command.model_validate(await eventually(standing))
+
+
+async def test_what_only_the_database_could_answer_is_told_at_once(arena: Arena) -> None:
+    order = (await arena.place(await arena.product())).json()["id"]
+    await arena.stop_workers()
+    arena.answer_within(1)
+    shipping = asyncio.create_task(arena.command(order, "ship", Role.SELLER))
+    await shipped(arena, order, await command_of_claim(arena, "ship"))
+
+    answer = await shipping
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "shipped")
+    await arena.start_workers()
+    await eventually(lambda: nothing_owed(arena))
+
+
+@pytest.mark.lasting_temporal
+async def test_a_repeat_that_only_the_database_could_answer_is_told_at_once(
+    arena: Arena, temporal: TemporalServer
+) -> None:
+    order = (await arena.place(await arena.product())).json()["id"]
+    await arena.stop_workers()
+    arena.answer_within(0.3)
+    assert (await arena.command(order, "ship", Role.SELLER, key="promised")).status_code == 202
+    await shipped(arena, order, await command_of_claim(arena, "ship"))
+    await temporal.kill()
+    await temporal.start()
+    await arena.start_workers()
+
+    repeat = await arena.command(order, "ship", Role.SELLER, key="promised")
+
+    assert (repeat.status_code, repeat.json()["status"]) == (200, "shipped")
+    await eventually(lambda: nothing_owed(arena))
 
 
 async def test_what_the_order_can_not_take_now_is_told_later(arena: Arena) -> None:
