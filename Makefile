@@ -26,7 +26,7 @@ prove: $(SETTLED) ## run the fault and proof suites in full size, write docs/pro
 	list=$$(mktemp) && $(RUN)/python -m tests.mutants --report $$list && \
 	printf '\n## Deliberate bugs, and who catches each\n\n' | cat - $$list >> docs/proof.md && rm $$list
 
-mutants: $(SETTLED) ## switch on deliberate bugs, one after the other: a test has to catch each
+mutants: $(SETTLED) ## switch on deliberate bugs, each alone: a test has to catch each
 	$(RUN)/python -m tests.mutants
 
 check: $(SETTLED) ## lint, types, import contracts, sizes

@@ -48,6 +48,8 @@ PROVIDER_THREADS = 64
 GRACE = timedelta(seconds=25)
 # After a worker was killed its workflows wait this long for it before another takes them.
 STICKY_TIMEOUT = timedelta(seconds=3)
+# How long heartbeats may be held back: below a third of what they are waited for.
+THROTTLE = timedelta(seconds=3)
 
 
 async def connect(interceptors: Sequence[Interceptor] = ()) -> Client:
@@ -161,6 +163,8 @@ def _looking(client: Client, queue: str, looks: Sequence[Step]) -> Worker:
         activities=looks,
         max_concurrent_activities=1,
         interceptors=[DomainErrors(), Heartbeats()],
+        # By default the SDK holds heartbeats back until there are two seconds left.
+        max_heartbeat_throttle_interval=THROTTLE,
     )
 
 

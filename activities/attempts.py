@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
 from db import event_log, incidents, ledger, orders, payments
+from db.captures import capture_of_held
 from db.commands import Answering, answering, earlier_answer, keep_answer
 from db.session import Database
 from db.tables import Order, Payment, PaymentAttempt, PaymentOperation
@@ -184,7 +185,8 @@ async def _operation(
     """What the outcome is of: what was asked for, what the provider did instead, or a later try of the buyer."""
     asked = next(each for each in operations if each.key == step.request.key)
     # Money that is held although it was to be taken: the buyer paid by the page of an attempt before.
-    kind = OperationKind.AUTHORIZE if isinstance(step.outcome, Authorized) else asked.kind
+    held = isinstance(step.outcome, Authorized) or (isinstance(step.outcome, Captured) and _held(asked, operations))
+    kind = OperationKind.AUTHORIZE if held else asked.kind
     for each in operations:
         if kind is not asked.kind and (each.kind, each.attempt) == (asked.kind, asked.attempt):
             _over(each, step)
@@ -194,6 +196,11 @@ async def _operation(
     operation = await payments.intend_next(session, payment, kind, asked.amount, step.at)
     operations.append(operation)
     return operation
+
+
+def _held(asked: PaymentOperation, operations: list[PaymentOperation]) -> bool:
+    of_attempt = [each for each in operations if (each.kind, each.attempt) == (OperationKind.AUTHORIZE, asked.attempt)]
+    return any(each.state is OperationState.SUCCEEDED for each in of_attempt)
 
 
 def _over(operation: PaymentOperation, step: RecordAttempt) -> None:
@@ -208,9 +215,8 @@ async def _captured(
     """Money that was taken is booked under what took it: also when it was only to be held."""
     charged = await _operation(session, step, payment, operations)
     if charged.kind is OperationKind.AUTHORIZE:
-        charged = await payments.intend_next(session, payment, OperationKind.CAPTURE, taken.amount, step.at)
-        payments.close(charged, OperationState.SUCCEEDED, reference=taken.reference, reason=None, at=step.at)
-        operations.append(charged)
+        charged, *released = await capture_of_held(session, payment, taken, step.at)
+        operations += [charged, *released]
     entry = capture_entry(payment.provider, charged.key, payment.currency, taken.amount)
     await ledger.post(session, entry, step.at)
 

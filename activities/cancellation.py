@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
 from db import event_log, ledger, orders, payments, refunds, stock
+from db.captures import captured_meanwhile
 from db.commands import Answering, earlier_answer, keep_answer, state_of
 from db.ids import new_id
 from db.session import Database
@@ -115,7 +116,7 @@ async def _apply(session: AsyncSession, step: RecordVoid, payment: Payment) -> N
             await payments.end_attempt(session, payment, step.at, OPEN_STATES)
             _log(session, EventType.PAYMENT_VOIDED, payment, step.request.amount, step.correlation_id, step.at)
         case Captured():
-            captured = await payments.captured_meanwhile(session, payment, step.outcome, step.at)
+            captured = await captured_meanwhile(session, payment, step.outcome, step.at)
             entry = capture_entry(payment.provider, captured.key, payment.currency, captured.amount)
             await ledger.post(session, entry, step.at)
             _log(session, EventType.PAYMENT_CAPTURED, payment, captured.amount, step.correlation_id, step.at)

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
 from db import event_log, ledger, orders, payments, stock
+from db.captures import capture_of_held
 from db.commands import (
     Answering,
     answering,
@@ -83,11 +84,10 @@ class FulfilmentActivities:
             order = await orders.lock(session, step.order_id)
             payment = await payments.lock_of_order(session, step.order_id)
             if step.capture is not None:
-                await _record_capture(session, step, payment)
-                if not isinstance(step.capture, Captured):
-                    refusal = CaptureFailed(reason=step.capture.kind)
-                    await keep_refusal(session, command, refusal)
-                    return Shipment(state=_state(order, payment), refused=step.capture.kind)
+                refused = await _record_capture(session, step, payment)
+                if refused is not None:
+                    await keep_refusal(session, command, CaptureFailed(reason=refused))
+                    return Shipment(state=_state(order, payment), refused=refused)
             await _ship(session, step, order)
             return Shipment(state=await keep_answer(session, command))
 
@@ -131,19 +131,26 @@ async def _intend_capture(session: AsyncSession, payment: Payment, at: datetime)
     return payments.move_request(payment, operation)
 
 
-async def _record_capture(session: AsyncSession, step: FulfilmentStep, payment: Payment) -> None:
+async def _record_capture(session: AsyncSession, step: FulfilmentStep, payment: Payment) -> str | None:
+    """Why the goods can't be shipped after the capture; None when all of the money was taken."""
     assert step.capture is not None
     assert step.capture_key is not None
-    operation = await session.get_one(PaymentOperation, step.capture_key)
-    state = OperationState.SUCCEEDED if isinstance(step.capture, Captured) else OperationState.FAILED
-    reference = step.capture.reference
-    if not payments.close(operation, state, reference=reference, reason=step.capture.kind, at=step.at):
-        return
-    if isinstance(step.capture, Captured):
-        entry = capture_entry(payment.provider, operation.key, payment.currency, step.capture.amount)
-        await ledger.post(session, entry, step.at)
-        _log(session, step, EventType.PAYMENT_CAPTURED, {"payment_id": payment.id, "amount": step.capture.amount})
+    said, operation = step.capture, await session.get_one(PaymentOperation, step.capture_key)
+    whole = isinstance(said, Captured) and said.amount == operation.amount
+    state = OperationState.SUCCEEDED if whole else OperationState.FAILED
+    told = "captured_in_part" if isinstance(said, Captured) and not whole else said.kind
+    refused = None if whole else told
+    if not payments.close(operation, state, reference=said.reference, reason=told, at=step.at):
+        return refused
+    if isinstance(said, Captured):
+        if not whole:
+            operation, *_ = await capture_of_held(session, payment, said, step.at)
+        await ledger.post(
+            session, capture_entry(payment.provider, operation.key, payment.currency, said.amount), step.at
+        )
+        _log(session, step, EventType.PAYMENT_CAPTURED, {"payment_id": payment.id, "amount": said.amount})
     await payments.restate(session, payment, step.at)
+    return refused
 
 
 async def _ship(session: AsyncSession, step: FulfilmentStep, order: Order) -> None:

@@ -9,12 +9,15 @@ from db import event_log, incidents, ledger, orders, payments
 from db.session import Database
 from db.tables import PaymentOperation, Refund
 from domain.events import Event, EventType
-from domain.gateway import Refunded, RefundFailed, RefundOutcome, RefundPending
+from domain.gateway import Refunded, RefundFailed, RefundOutcome, RefundPending, RefundReversed
 from domain.incidents import IncidentKind
 from domain.ledger import Entry, refund_entry, refund_returned_entry
 from domain.payments import OperationState
 from domain.refunds import REFUND_MOVES, ApprovedRefund, RefundStatus
 from domain.values import Value
+
+# The money is with us.
+_WithUs = RefundFailed | RefundReversed
 
 
 class RecordRefund(Value):
@@ -38,7 +41,7 @@ class RefundActivities:
             operation = await session.get_one(PaymentOperation, approved.key)
             state, status, event = _moves(outcome)
             paid_before = operation.state is OperationState.SUCCEEDED
-            reason = outcome.reason if isinstance(outcome, RefundFailed) else None
+            reason = outcome.reason if isinstance(outcome, _WithUs) else None
             if not payments.close(operation, state, reference=outcome.reference, reason=reason, at=at):
                 return refund.status
             refund.status = REFUND_MOVES.check(refund.status, status)
@@ -57,7 +60,7 @@ class RefundActivities:
                     correlation_id=approved.correlation_id,
                 ),
             )
-            if isinstance(outcome, RefundFailed):
+            if isinstance(outcome, _WithUs):
                 await incidents.report(session, IncidentKind.REFUND_FAILED, refund.id, at, reason)
             await payments.restate(session, payment, at)
             return refund.status
@@ -68,7 +71,7 @@ def _entry(step: RecordRefund, operation: str, *, paid_before: bool) -> Entry | 
     refund, outcome = step.refund, step.outcome
     if isinstance(outcome, Refunded):
         return refund_entry(refund.provider, operation, refund.currency, outcome.amount)
-    if isinstance(outcome, RefundFailed) and paid_before:
+    if isinstance(outcome, _WithUs) and paid_before:
         return refund_returned_entry(refund.provider, operation, refund.currency, refund.amount)
     return None
 
@@ -81,5 +84,7 @@ def _moves(outcome: RefundOutcome) -> tuple[OperationState, RefundStatus, EventT
             return OperationState.PENDING, RefundStatus.PROCESSING, EventType.REFUND_PROCESSING
         case RefundFailed():
             return OperationState.FAILED, RefundStatus.FAILED, EventType.REFUND_FAILED
+        case RefundReversed():
+            return OperationState.FAILED, RefundStatus.REVERSED, EventType.REFUND_REVERSED
         case _:
             assert_never(outcome)

@@ -1,7 +1,7 @@
 """The sweep over orders: tells workflows what nobody told them, and people what is theirs. It changes no order."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -12,17 +12,23 @@ from activities.telling import tell_commands, tell_refund
 from db import commands, incidents, payments, refunds, webhooks
 from db.commands import Owed
 from db.session import Database
+from db.webhooks import Unheard
 from domain.errors import WorkflowsUnavailable
 from domain.ids import OrderId
 from domain.incidents import UNKNOWN_AGE, IncidentKind
-from domain.sweep import OWED, OWED_AT_MOST, UNHEARD, Waker, due
+from domain.sweep import OVERDUE, OWED, OWED_AT_MOST, RECHECKS, UNHEARD, Waker, due
 from domain.values import Value
 
 _LOST, _UNKNOWN = IncidentKind.ORDER_WITHOUT_WORKFLOW, IncidentKind.PAYMENT_UNKNOWN
+_OVERDUE = IncidentKind.REFUND_OVERDUE
 # How far back the very first sweep looks.
 _FIRST = timedelta(minutes=1)
 # How long commands may be told in one sweep; the next one goes on.
 _TELLING = timedelta(seconds=30)
+# How far back refunds are looked for that are due to be read once more.
+_RECENT = timedelta(hours=1)
+# How many workflows are woken at once.
+_AT_ONCE = 8
 
 
 class Sweep(Value):
@@ -49,9 +55,10 @@ class Swept(Value):
 
 
 class SweepActivities:
-    def __init__(self, database: Database, waker: Waker) -> None:
+    def __init__(self, database: Database, waker: Waker, telling: timedelta = _TELLING) -> None:
         self._database = database
         self._waker = waker
+        self._telling = telling
 
     @activity.defn(name="sweep.orders")
     async def orders(self, step: Sweep) -> Swept:
@@ -61,14 +68,12 @@ class SweepActivities:
             unheard = await webhooks.unheard(session, step.at - UNHEARD)
             told = {each.order_id for each in unheard}
             waiting = await payments.waiting(session)
-            open_refunds = await refunds.open_of(session, told)
+            to_tell = await _refunds_to_tell(session, unheard, swept, step.at)
+            overdue = await refunds.open_that_reach(session, OVERDUE, swept, step.at)
             owed = await commands.owed(session, step.at - OWED)
-        told_of = {each.refund_id: each.order_id for each in unheard if each.refund_id is not None}
-        to_tell = {**told_of, **{each.refund_id: each.order_id for each in open_refunds}}
         to_wake = [each.order_id for each in waiting if each.order_id in told or due(each.since, swept, step.at)]
-        orders = {order: await _woken(self._waker.order, order) for order in to_wake}
-        tell = partial(tell_refund, self._database, self._waker)
-        refunds_woken = {refund: await _woken(tell, refund) for refund in to_tell}
+        orders = await _all_woken(self._waker.order, to_wake)
+        refunds_woken = await _all_woken(partial(tell_refund, self._database, self._waker), to_tell)
         told_again = await self._tell(owed)
         answers = [*orders.items(), *((to_tell[refund], there) for refund, there in refunds_woken.items())]
         heard = {order for order, there in answers if there}
@@ -83,6 +88,7 @@ class SweepActivities:
             unknown = [each.order_id for each in waiting if each.unknown and step.at - each.since > UNKNOWN_AGE]
             reported = [await incidents.report(session, _LOST, order, step.at) for order in lost]
             reported += [await incidents.report(session, _UNKNOWN, order, step.at) for order in unknown]
+            reported += [await incidents.report(session, _OVERDUE, each.refund_id, step.at) for each in overdue]
             reported += [await _give_up(session, each, step.at) for each in owed if _too_old(each, told_again, step.at)]
         return Swept(
             # What could not be told is due again in the next sweep.
@@ -97,11 +103,23 @@ class SweepActivities:
 
     async def _tell(self, owed: Sequence[Owed]) -> set[str]:
         try:
-            async with asyncio.timeout(_TELLING.total_seconds()):
+            async with asyncio.timeout(self._telling.total_seconds()):
                 return await tell_commands(self._database, self._waker, owed)
         except TimeoutError:
             activity.logger.warning("not all of %d commands could be told in time", len(owed))
             return set()
+
+
+async def _refunds_to_tell(
+    session: AsyncSession, unheard: Sequence[Unheard], swept: datetime, at: datetime
+) -> dict[str, str]:
+    """Refunds with their orders: of webhooks that reached nobody, and those that are due to be read once more."""
+    read_again = await refunds.open_of(session, {each.order_id for each in unheard})
+    # After a long outage they would be too many; each has later ages.
+    recent = max(swept, at - _RECENT)
+    read_again += await refunds.paid_that_reach(session, RECHECKS, recent, at)
+    told = {each.refund_id: each.order_id for each in unheard if each.refund_id is not None}
+    return told | {each.refund_id: each.order_id for each in read_again}
 
 
 def _too_old(owed: Owed, told: Collection[str], at: datetime) -> bool:
@@ -116,6 +134,16 @@ async def _give_up(session: AsyncSession, owed: Owed, at: datetime) -> bool:
     await commands.owe(session, owed.command.request_id, owed=False)
     details = f"{owed.verb}, asked for at {owed.since.isoformat()} ({owed.command.request_id})"
     return await incidents.report(session, IncidentKind.COMMAND_FORGOTTEN, owed.order_id, at, details)
+
+
+async def _all_woken(wake: Callable[[str], Awaitable[bool]], subjects: Iterable[str]) -> dict[str, bool | None]:
+    free = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(subject: str) -> tuple[str, bool | None]:
+        async with free:
+            return subject, await _woken(wake, subject)
+
+    return dict(await asyncio.gather(*map(one, subjects)))
 
 
 async def _woken(wake: Callable[[str], Awaitable[bool]], subject: str) -> bool | None:

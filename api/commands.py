@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Annotated, Any
 
@@ -75,16 +75,20 @@ class Commands:
         self._correlation = correlation
         self._afterwards = afterwards
 
+    @property
+    def _given_up(self) -> datetime:
+        """Nobody waits for the answer to a command that came before."""
+        return now() - timedelta(seconds=self._wired.answer_budget_seconds)
+
     async def once(self, caller: Principal, order_id: str, verb: str, body: BaseModel, **fields: Any) -> Response:  # noqa: ANN401 - fields of Command
         """Send the command and answer with how it ended; `fields` are what the workflow may know of the body.
 
         Raises ResourceNotFound for an order that the caller may not see, the refusal that the command ended in, or
         WorkflowsUnavailable when Temporal can't be reached.
         """
-        budget = timedelta(seconds=self._wired.answer_budget_seconds)
         async with self._wired.database.transaction() as session:
             await orders.found(session, caller, order_id)
-            owed = await owed_commands(session, now() - budget, order_id)
+            owed = await owed_commands(session, self._given_up, order_id)
         command = Command(
             request_id=new_id("req"),
             actor_id=caller.account_id,
@@ -159,10 +163,10 @@ class Commands:
         return answer
 
     async def _tell_owed(self, order_id: str) -> None:
-        """What can't be told now is left to the sweep."""
+        """What can't be told now is left to the sweep, and what is under way to its caller."""
         database = self._wired.database
         async with database.transaction() as session:
-            owed = await owed_commands(session, now(), order_id)
+            owed = await owed_commands(session, self._given_up, order_id)
         await tell_commands(database, TemporalWaker(self._wired.temporal), owed)
 
     async def _send(self, claim: Claim, verb: str, command: Command, owed: Sequence[Owed]) -> Said:

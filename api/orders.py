@@ -40,7 +40,13 @@ class AcceptedOrder(Value):
 
 def shown(wired: Wiring, caller: Principal, view: OrderView) -> OrderView:
     """The order with its workflow link, cut down to what the caller may see."""
-    cut = view.for_seller(caller.account_id) if caller.role is Role.SELLER else view
+    match caller.role:
+        case Role.SELLER:
+            cut = view.for_seller(caller.account_id)
+        case Role.BUYER:
+            cut = view.for_buyer()
+        case Role.ADMIN:
+            cut = view
     return cut.model_copy(update={"workflow": _link(wired, view.id)})
 
 

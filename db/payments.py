@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.tables import Payment, PaymentAttempt, PaymentOperation, Refund
 from domain.errors import OperationConflict, ResourceNotFound
-from domain.gateway import AuthorizeRequest, Captured, MoveRequest
+from domain.gateway import AuthorizeRequest, MoveRequest
 from domain.payments import (
     ATTEMPT_KINDS,
     OPEN_STATES,
@@ -227,29 +227,8 @@ def close(
     return True
 
 
-async def captured_meanwhile(
-    session: AsyncSession, payment: Payment, taken: Captured, at: datetime
-) -> PaymentOperation:
-    """Write down money that was taken while we wanted it released: the operation under which it stands in our books.
-
-    It is the attempt's own when that was to take the money at once (the buyer confirmed late, or once more after it had
-    failed), or else a capture that somebody made at the provider.
-    """
-    attempts, asked = await tried(session, payment.id)
-    number = max(attempts)
-    ours = [each for each in asked if each.attempt == number and each.kind in ATTEMPT_KINDS][-1]
-    attempts[number].status = AttemptStatus.SUCCEEDED
-    if ours.state is OperationState.FAILED:
-        ours = await intend_next(session, payment, ours.kind, payment.amount, at)
-    close(ours, OperationState.SUCCEEDED, reference=taken.reference, reason=None, at=at)
-    if ours.kind is OperationKind.AUTHORIZE:
-        ours = await intend_next(session, payment, OperationKind.CAPTURE, taken.amount, at)
-        close(ours, OperationState.SUCCEEDED, reference=taken.reference, reason=None, at=at)
-    return ours
-
-
 async def given_back(session: AsyncSession, payment_id: str) -> bool:
-    """Whether the whole payment is released, or refunded with its order; or on the way there."""
+    """Whether the payment is released, in whole or in part, or refunded with its order; or on the way there."""
     void = select(PaymentOperation.key).where(
         PaymentOperation.payment_id == payment_id,
         PaymentOperation.kind == OperationKind.VOID,

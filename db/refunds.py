@@ -1,28 +1,54 @@
 """Refunds, as their workflow is started with them and as the sweep looks for them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from db.tables import Order, Payment, PaymentOperation, Refund
 from domain.refunds import ApprovedRefund, RefundStatus
 
+# The provider has not ended these.
 _OPEN = (RefundStatus.APPROVED, RefundStatus.PROCESSING)
 
 
-class OpenRefund(NamedTuple):
+class RefundOf(NamedTuple):
     order_id: str
     refund_id: str
 
 
-async def open_of(session: AsyncSession, order_ids: Collection[str]) -> list[OpenRefund]:
+async def open_of(session: AsyncSession, order_ids: Collection[str]) -> list[RefundOf]:
     """The refunds of these orders that the provider has not ended."""
-    rows = await session.execute(
-        select(Refund.order_id, Refund.id).where(Refund.order_id.in_(order_ids), Refund.status.in_(_OPEN))
-    )
-    return [OpenRefund(*row) for row in rows]
+    return await _all(session, Refund.order_id.in_(order_ids), Refund.status.in_(_OPEN))
+
+
+async def paid_that_reach(
+    session: AsyncSession, ages: Iterable[timedelta], swept: datetime, at: datetime
+) -> list[RefundOf]:
+    """Refunds that were paid one of these ages ago: after the last sweep, and up to this one."""
+    paid = Refund.status == RefundStatus.COMPLETED
+    return await _all(session, paid, _reached(Refund.updated, ages, swept, at))
+
+
+async def open_that_reach(
+    session: AsyncSession, ages: Iterable[timedelta], swept: datetime, at: datetime
+) -> list[RefundOf]:
+    """Refunds that were approved one of these ages ago, and that the provider has not ended."""
+    return await _all(session, Refund.status.in_(_OPEN), _reached(Refund.created, ages, swept, at))
+
+
+def _reached(
+    since: InstrumentedAttribute[datetime], ages: Iterable[timedelta], swept: datetime, at: datetime
+) -> ColumnElement[bool]:
+    return or_(*(and_(since > swept - age, since <= at - age) for age in ages))
+
+
+async def _all(session: AsyncSession, *conditions: ColumnElement[bool]) -> list[RefundOf]:
+    rows = await session.execute(select(Refund.order_id, Refund.id).where(*conditions))
+    return [RefundOf(*row) for row in rows]
 
 
 def approved(

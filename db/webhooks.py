@@ -1,38 +1,48 @@
 """Raw inbound webhooks: stored before they are acted on; only one that can change something is acted on at all."""
 
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from db import incidents
 from db.tables import InboundWebhook, Payment, PaymentOperation, Refund, WebhookState
-from domain.gateway import InboundEvent
+from domain.gateway import InboundEvent, MovedOutside
+from domain.incidents import IncidentKind
 from domain.payments import OperationState
 
 # How many a sweep sees to at once.
 _MOST = 1000
 
 
-async def store(session: AsyncSession, event: InboundEvent, payload: dict[str, Any], at: datetime) -> WebhookState:
-    """Keep the webhook once; returns what is left to do with it (`received` means: signal the workflow)."""
+async def store(session: AsyncSession, event: InboundEvent, at: datetime) -> WebhookState:
+    """Keep the webhook once; returns what is left to do with it (`received` means: signal the workflow).
+
+    Money of ours that was moved by another's hand is reported with it.
+    """
     first, done = await _first_state(session, event)
-    await session.execute(
+    order_id = event.order_id if event.outside is None else await _paid_by(session, event.provider, event.outside)
+    added = await session.scalar(
         insert(InboundWebhook)
         .values(
             provider=event.provider,
             event_id=event.event_id,
             type=event.type,
-            order_id=event.order_id,
+            order_id=order_id,
             refund_id=event.refund_id,
-            payload=payload,
+            payload=event.kept,
             state=first,
             received=at,
             settled=at if done else None,
         )
         .on_conflict_do_nothing()
+        .returning(InboundWebhook.event_id)
     )
+    if added is not None and order_id is not None and event.outside is not None:
+        details = f"{event.outside.what}, of {order_id}"
+        await incidents.report(session, IncidentKind.MONEY_MOVED_OUTSIDE, event.outside.id, at, details)
     state = await session.scalar(
         select(InboundWebhook.state).where(
             InboundWebhook.provider == event.provider, InboundWebhook.event_id == event.event_id
@@ -86,6 +96,12 @@ async def hear(session: AsyncSession, webhook: Unheard, at: datetime, *, heard: 
         row.state = WebhookState.SIGNALLED
     elif row.state is WebhookState.RECEIVED:
         row.state = WebhookState.IGNORED
+
+
+async def _paid_by(session: AsyncSession, provider: str, moved: MovedOutside) -> str | None:
+    """The order of the payment that the provider knows by the reference; None when it is none of ours."""
+    query = select(Payment.order_id)
+    return await session.scalar(query.where(Payment.provider == provider, Payment.reference == moved.payment_reference))
 
 
 async def _first_state(session: AsyncSession, event: InboundEvent) -> tuple[WebhookState, bool]:

@@ -16,9 +16,10 @@ HoldfastError
 │                              CurrencyUnsupported  TotalTooLarge  FulfilmentRequired
 ├── RateLimited 429
 ├── Unavailable 503            WorkflowsUnavailable  DatabaseUnavailable
-└── InvariantBroken 500        AmountsDiffer  EntryUnbalanced  IllegalMove  OverdrawnPayment  ProviderMismatch
-                               RequestRefusedByProvider  OperationConflict  OrderAlreadyPlaced
-ProviderUnreachable            transient: nobody knows whether it happened; repeat with the same key
+├── InvariantBroken 500        AmountsDiffer  EntryUnbalanced  IllegalMove  OverdrawnPayment  ProviderMismatch
+│                              RequestRefusedByProvider  OperationConflict  OrderAlreadyPlaced
+├── ProviderUnreachable        transient: nobody knows whether it happened; repeat with the same key
+└── ProviderKeySpent           it did not happen yet; repeat after a while, with another key
 """
 
 from typing import ClassVar
@@ -327,6 +328,12 @@ class ProviderUnreachable(HoldfastError):
     code = "provider_unreachable"
     sentence = "The provider gave no final answer: {reason}."
     retryable = True
+
+
+class ProviderKeySpent(HoldfastError):
+    status = 503
+    code = "provider_key_spent"
+    sentence = "The provider keeps a failure under the key {key}, and nothing came of it so far."
 
 
 def _tree(error: type[HoldfastError]) -> list[type[HoldfastError]]:

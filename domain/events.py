@@ -32,6 +32,7 @@ class EventType(StrEnum):
     REFUND_PROCESSING = "refund.processing"
     REFUND_COMPLETED = "refund.completed"
     REFUND_FAILED = "refund.failed"
+    REFUND_REVERSED = "refund.reversed"
     PRODUCT_CREATED = "product.created"
     STOCK_ADJUSTED = "stock.adjusted"
 

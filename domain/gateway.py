@@ -1,7 +1,7 @@
 """The port to payment providers: what they are asked, what they can answer, and what their webhooks are about."""
 
 from datetime import datetime
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import Field
 
@@ -92,7 +92,15 @@ class RefundFailed(Value):
     reason: str
 
 
-RefundOutcome = Annotated[Refunded | RefundPending | RefundFailed, Field(discriminator="kind")]
+class RefundReversed(Value):
+    """Called off at the provider by somebody who may: the money is ours again, the buyer's it is not."""
+
+    kind: Literal["refund_reversed"] = "refund_reversed"
+    reference: str
+    reason: str
+
+
+RefundOutcome = Annotated[Refunded | RefundPending | RefundFailed | RefundReversed, Field(discriminator="kind")]
 
 
 class MoveRequest(Value):
@@ -180,16 +188,27 @@ class PaymentGateway(Protocol):
         """What came of a request that left no reference; None when the provider has nothing of the order."""
         ...
 
-    def refund(self, request: RefundRequest) -> RefundOutcome: ...
+    def refund(self, request: RefundRequest) -> RefundOutcome:
+        """Raises ProviderKeySpent when the key has to be another one from now on."""
+        ...
 
     def read_refund(self, request: RefundRequest) -> RefundOutcome: ...
+
+
+class MovedOutside(Value):
+    """Money of a payment that somebody moved at the provider, beside us: its id there, and what the provider says."""
+
+    id: str
+    payment_reference: str
+    what: str
 
 
 class InboundEvent(Value):
     """A provider's webhook after its signature was checked: which of our objects it is about, and what it says.
 
     `tells` holds the statuses of our payment or refund under which it is no news; empty when it is always news.
-    `order_id` is None when it is about nothing of ours; `paid` when it says that money was taken.
+    `order_id` is None when it is about nothing of ours; `paid` when it says that money was taken. `kept` is what may
+    be stored of it: nothing about a person.
     """
 
     provider: str
@@ -200,6 +219,8 @@ class InboundEvent(Value):
     refund_id: RefundId | None
     tells: frozenset[str] = frozenset()
     paid: bool = False
+    outside: MovedOutside | None = None
+    kept: dict[str, Any] = Field(default_factory=dict)
 
 
 class WebhookVerifier(Protocol):

@@ -24,6 +24,8 @@ class IncidentKind(StrEnum):
     INVARIANT_BROKEN = "invariant_broken"
     COMMAND_FORGOTTEN = "command_forgotten"
     MONEY_AFTER_END = "money_after_end"
+    MONEY_MOVED_OUTSIDE = "money_moved_outside"
+    REFUND_OVERDUE = "refund_overdue"
 
 
 class IncidentView(Value):

@@ -186,14 +186,21 @@ class FulfilmentView(Value):
     delivered: datetime | None = None
 
 
+_ACCUSING = frozenset({"fraudulent", "lost_card", "merchant_blacklist", "stolen_card"})
+
+
 class AttemptView(Value):
-    """One try to pay. `failure` is for the buyer; `decline_code` is the provider's."""
+    """One try to pay. `failure` is for the buyer; `decline_code` is the provider's, and for staff as it is."""
 
     number: int
     created: datetime
     status: AttemptStatus
     decline_code: str | None
     failure: str | None
+
+    def for_buyer(self) -> Self:
+        """Codes that accuse are for staff only: https://docs.stripe.com/declines/codes"""
+        return self.model_copy(update={"decline_code": "generic_decline"}) if self.decline_code in _ACCUSING else self
 
 
 class PaymentView(Value):
@@ -214,6 +221,9 @@ class PaymentView(Value):
     refunded: Money
     capture_before: datetime | None
     attempts: tuple[AttemptView, ...]
+
+    def for_buyer(self) -> Self:
+        return self.model_copy(update={"attempts": tuple(each.for_buyer() for each in self.attempts)})
 
 
 class RefundView(Value):
@@ -262,6 +272,9 @@ class OrderView(Value):
     billing_address: Address | None = None
     notes: str | None = None
     workflow: WorkflowLink | None = None
+
+    def for_buyer(self) -> Self:
+        return self.model_copy(update={"payments": tuple(each.for_buyer() for each in self.payments)})
 
     def for_seller(self, seller_id: str) -> Self:
         """What a seller sees: own lines and fulfilments, where to ship, never the buyer's payment."""

@@ -22,6 +22,12 @@ FORGOTTEN = timedelta(minutes=10)
 # The ages at which a payment that waits is read again at its provider; after the last, every hour.
 POLLS = tuple(timedelta(minutes=age) for age in (1, 2, 5, 10, 20, 30))
 _HOUR = timedelta(hours=1)
+# The ages at which a refund that was paid is read once more: a bank may send it back after weeks, and its webhook be
+# lost.
+RECHECKS = tuple(timedelta(days=age) for age in (1, 3, 7, 14, 30))
+# The ages at which a refund that has no end is a person's matter: banks take up to ten working days.
+# https://docs.stripe.com/refunds
+OVERDUE = tuple(timedelta(days=age) for age in (14, 30, 60))
 
 
 def due(waiting_since: datetime, swept: datetime, at: datetime) -> bool:

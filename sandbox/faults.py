@@ -1,7 +1,8 @@
 """Fault scripts: how a simulator is told to misbehave, and the ASGI layer that does it.
 
 The layer breaks the wire (`timeout_*`, `drop_*`, `error_500`, `rate_limit`); what the provider itself must do
-(`slow`, `decline`, `error_500_after`, `error_500_stored`, `refund_fails_later`) it hands inward in `scope["sandbox"]`.
+(`slow`, `decline`, `error_500_after`, `error_500_stored`, `refund_fails_later`, `refund_canceled_later`) it hands
+inward in `scope["sandbox"]`.
 """
 
 import asyncio
@@ -35,6 +36,7 @@ class Do(StrEnum):
     DECLINE = "decline"
     SLOW = "slow"
     REFUND_FAILS_LATER = "refund_fails_later"
+    REFUND_CANCELED_LATER = "refund_canceled_later"
 
 
 class Frozen(BaseModel):

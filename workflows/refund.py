@@ -10,7 +10,8 @@ with workflow.unsafe.imports_passed_through():
     from activities.failures import as_error
     from activities.payments import PaymentActivities
     from activities.refunds import RecordRefund, RefundActivities
-    from domain.gateway import RefundFailed, RefundOutcome, RefundPending, RefundRequest
+    from domain.errors import ProviderKeySpent
+    from domain.gateway import RefundFailed, RefundOutcome, RefundPending, RefundRequest, RefundReversed
     from domain.refunds import ApprovedRefund, RefundStatus
     from workflows.names import NEEDS_ATTENTION
     from workflows.policies import at_provider, in_database
@@ -18,6 +19,8 @@ with workflow.unsafe.imports_passed_through():
 
 # Lost webhooks are covered by asking again; refunds at banks take days.
 _POLL = timedelta(hours=6)
+# When a call that failed has had all the effect that it will have.
+_SETTLED = timedelta(minutes=1)
 
 
 @workflow.defn(name="RefundWorkflow")
@@ -47,14 +50,19 @@ class RefundWorkflow:
         return status
 
     async def _ask(self) -> RefundOutcome:
-        request = self._request(None)
+        request, spent = self._request(None), 0
         while True:
             try:
                 return await at_provider(PaymentActivities.refund, request, request.provider, "Pay the money back")
             except FailureError as failure:
                 error = as_error(failure)
+                if isinstance(error, ProviderKeySpent):
+                    spent += 1
+                    request = request.model_copy(update={"key": f"{self.refund.key}:again{spent}"})
+                    await workflow.sleep(_SETTLED, summary="See whether anything comes of it")
+                    continue
                 if error is not None and not error.retryable:
-                    return RefundFailed(reason=error.code)
+                    return RefundFailed(reason=str(error.values.get("reason", error.code)))
             # No answer is no failure: the money may have left. The gateway looks the refund up before it asks again.
             workflow.upsert_search_attributes([NEEDS_ATTENTION.value_set(value=True)])
             workflow.set_current_details("The provider has not answered for a day; asking again.")
@@ -76,7 +84,7 @@ class RefundWorkflow:
         step = RecordRefund(refund=self.refund, outcome=outcome, at=workflow.now())
         status = await in_database(RefundActivities.record, step, f"Refund: {outcome.kind}")
         workflow.set_current_details(f"Refund of order {self.refund.order_id}: **{status}**.")
-        if isinstance(outcome, RefundFailed):
+        if isinstance(outcome, RefundFailed | RefundReversed):
             workflow.upsert_search_attributes([NEEDS_ATTENTION.value_set(value=True)])
         return status
 

@@ -1,11 +1,13 @@
 """Payments, read (P11): what is owed, what was tried, what came of it."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, StringConstraints
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from api import orders
 from api.commands import DONE, Send
@@ -41,6 +43,11 @@ class PaymentFilter(BaseModel):
     status: PaymentStatus | None = Query(default=None)
 
 
+async def _shown(caller: Principal, session: AsyncSession, ids: Sequence[str]) -> list[PaymentView]:
+    views = await payment_views(session, ids)
+    return [view.for_buyer() for view in views] if caller.role is Role.BUYER else views
+
+
 @router.get("/v1/payments", operation_id="listPayments")
 async def list_payments(
     caller: Reader, wired: Wired, paging: Paging, wanted: Annotated[PaymentFilter, Query()]
@@ -52,14 +59,14 @@ async def list_payments(
     if wanted.status is not None:
         query = query.where(Payment.status == wanted.status)
     async with wired.database.transaction() as session:
-        return await page_of(session, query, Payment.id, paging, partial(payment_views, session))
+        return await page_of(session, query, Payment.id, paging, partial(_shown, caller, session))
 
 
 @router.get("/v1/payments/{payment_id}", operation_id="getPayment")
 async def get_payment(payment_id: PaymentId, caller: Reader, wired: Wired) -> PaymentView:
     """One payment with its attempts."""
     async with wired.database.transaction() as session:
-        for view in await payment_views(session, [payment_id]):
+        for view in await _shown(caller, session, [payment_id]):
             owner = await session.scalar(select(Order.buyer_id).where(Order.id == view.order_id))
             if caller.role is Role.ADMIN or owner == caller.account_id:
                 return view
@@ -72,7 +79,7 @@ async def list_order_payments(order_id: OrderId, caller: Reader, wired: Wired, p
     async with wired.database.transaction() as session:
         await orders.found(session, caller, order_id)
         query = select(Payment.id).where(Payment.order_id == order_id)
-        return await page_of(session, query, Payment.id, paging, partial(payment_views, session))
+        return await page_of(session, query, Payment.id, paging, partial(_shown, caller, session))
 
 
 @router.post("/v1/payments/{payment_id}/resolve", operation_id="resolvePayment", responses=DONE)

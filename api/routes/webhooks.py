@@ -1,6 +1,5 @@
 """Webhooks in (P9): checked on the raw body, stored, then told to the workflow, which reads the provider itself."""
 
-import json
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
@@ -31,7 +30,7 @@ async def receive_webhook(
     body = await request.body()
     event = verifier.verify(body, signature)
     async with wired.database.transaction() as session:
-        state = await webhooks.store(session, event, json.loads(body), now())
+        state = await webhooks.store(session, event, now())
     if state is WebhookState.RECEIVED:
         told = await _tell(wired, event)
         async with wired.database.transaction() as session:

@@ -78,4 +78,4 @@ class Refund(Table):
     failure_reason: Mapped[str | None]
     failed_after_success: Mapped[bool] = mapped_column(server_default=false())
     created: Mapped[Time]
-    updated: Mapped[Time]
+    updated: Mapped[Time] = mapped_column(index=True)

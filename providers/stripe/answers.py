@@ -20,6 +20,7 @@ from domain.gateway import (
     RefundOutcome,
     RefundPending,
     RefundRequest,
+    RefundReversed,
     Voided,
 )
 from providers.stripe.amounts import from_stripe, to_stripe
@@ -112,5 +113,7 @@ def refund_outcome(refund: Refund, request: RefundRequest) -> RefundOutcome:
             return Refunded(reference=refund.id, amount=from_stripe(refund.amount, request.currency))
         case "pending" | "requires_action":
             return RefundPending(reference=refund.id)
+        case "canceled":
+            return RefundReversed(reference=refund.id, reason=refund.failure_reason or "canceled")
         case _:
             return RefundFailed(reference=refund.id, reason=refund.failure_reason or refund.status or "failed")

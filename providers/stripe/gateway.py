@@ -7,7 +7,7 @@ import stripe
 from stripe import PaymentIntent, Refund, StripeClient
 from stripe.params import PaymentIntentCreateParams
 
-from domain.errors import ProviderMismatch
+from domain.errors import ProviderKeySpent, ProviderMismatch, RequestRefusedByProvider
 from domain.gateway import (
     AuthorizeRequest,
     Captured,
@@ -130,8 +130,10 @@ class StripeGateway:
                     {"payment_intent": request.reference, "amount": amount, "metadata": ours},
                     {"idempotency_key": request.key},
                 )
-        except NoAnswer:
+        except (NoAnswer, RequestRefusedByProvider) as lost:
             refund = self._find_refund(request)
+            if refund is None and isinstance(lost, NoAnswer) and lost.over:
+                raise ProviderKeySpent(key=request.key) from lost
             if refund is None:
                 raise
         return refund_outcome(refund, request)

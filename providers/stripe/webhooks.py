@@ -8,7 +8,7 @@ import stripe
 from pydantic import TypeAdapter, ValidationError
 
 from domain.errors import SignatureInvalid
-from domain.gateway import InboundEvent
+from domain.gateway import InboundEvent, MovedOutside
 from domain.ids import OrderId, RefundId
 from domain.payments import PaymentStatus
 from domain.refunds import RefundStatus
@@ -34,6 +34,17 @@ _TELLS = {
     "refund.updated": frozenset[str](),
     "refund.failed": frozenset({"failed"}),
 }
+# Money that is moved by a person in the dashboard, by another system or by the buyer's bank: none of our metadata.
+_MOVES = frozenset({"refund.created", "charge.dispute.created"})
+# What is kept of a webhook: a PaymentIntent also carries the buyer's addresses, mail and card.
+_KEPT = frozenset({"id", "object", "type", "created", "api_version", "livemode"})
+_KEPT_OF_OBJECT = frozenset(
+    {
+        "id", "object", "created", "status", "amount", "amount_capturable", "amount_received", "currency",
+        "payment_intent", "charge", "latest_charge", "capture_method", "canceled_at", "cancellation_reason",
+        "failure_reason", "reason",
+    }
+)  # fmt: skip
 
 
 class StripeWebhooks:
@@ -57,7 +68,9 @@ def _inbound(event: dict[str, Any]) -> InboundEvent:
     """Other systems may use the same Stripe account: what does not carry an id of ours is about nothing of ours."""
     thing = event["data"]["object"]
     metadata = thing.get("metadata") or {}
-    about_us = event["type"] in _TELLS
+    refund_id = _ours(_REFUND, metadata.get("refund_id"))
+    outside = _moved_outside(event["type"], thing) if refund_id is None else None
+    about_us = event["type"] in _TELLS and outside is None
     order_id = _ours(_ORDER, metadata.get("order_id")) if about_us else None
     return InboundEvent(
         provider=NAME,
@@ -65,10 +78,27 @@ def _inbound(event: dict[str, Any]) -> InboundEvent:
         type=event["type"],
         created=datetime.fromtimestamp(event["created"], UTC),
         order_id=order_id,
-        refund_id=_ours(_REFUND, metadata.get("refund_id")) if order_id else None,
+        refund_id=refund_id if order_id else None,
         tells=_tells(event["type"], thing),
         paid=event["type"] == "payment_intent.succeeded",
+        outside=outside,
+        kept=_only(event, _KEPT) | {"data": {"object": _only(thing, _KEPT_OF_OBJECT)}},
     )
+
+
+def _moved_outside(kind: str, thing: dict[str, Any]) -> MovedOutside | None:
+    if kind not in _MOVES or not isinstance(thing.get("payment_intent"), str):
+        return None
+    if thing.get("status") == "succeeded" and thing.get("balance_transaction") is None:
+        # What was held and never taken is released as a refund that moves nothing.
+        return None
+    what = f"{kind}, {thing.get('amount')} {thing.get('currency')} in Stripe's units"
+    return MovedOutside(id=str(thing.get("id")), payment_reference=thing["payment_intent"], what=what)
+
+
+def _only(told: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    """Values only: objects inside may hold personal data."""
+    return {name: value for name, value in told.items() if name in names and not isinstance(value, dict | list)}
 
 
 def _ours(kind: TypeAdapter[str], told: object) -> str | None:

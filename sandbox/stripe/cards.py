@@ -24,6 +24,7 @@ class Challenge(StrEnum):
 class RefundFate(StrEnum):
     SUCCEEDS = "succeeds"
     FAILS_LATER = "fails_later"
+    CANCELED_LATER = "canceled_later"
     PENDS = "pends"
 
 

@@ -42,6 +42,12 @@ def refund_fails(call: Call, refund_id: str) -> None:
         refunds.fail(call, refund)
 
 
+def refund_is_canceled(call: Call, refund_id: str) -> None:
+    refund = call.store.find("refund", refund_id)
+    if refund is not None and refund["status"] in {"pending", "succeeded"}:
+        refunds.call_off(call, refund)
+
+
 def refund_settles(call: Call, refund_id: str) -> None:
     refund = call.store.find("refund", refund_id)
     if refund is not None and refund["status"] == "pending":
@@ -52,6 +58,7 @@ TURNS: dict[str, Callable[[Call, str], None]] = {
     "hold_lapses": hold_lapses,
     "debit_clears": debit_clears,
     "refund_fails": refund_fails,
+    "refund_is_canceled": refund_is_canceled,
     "refund_settles": refund_settles,
 }
 

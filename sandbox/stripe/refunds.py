@@ -74,9 +74,19 @@ def cancel(call: Call) -> Object:
 
 def fail(call: Call, refund: Object) -> None:
     """The bank sends it back: the money is ours again, so the charge can be refunded again."""
+    _take_back(call, refund, status="failed", failure_reason="expired_or_canceled_card")
+    call.emit("refund.failed", refund)
+
+
+def call_off(call: Call, refund: Object) -> None:
+    """Somebody cancels it in the dashboard."""
+    _take_back(call, refund, status="canceled", failure_reason="merchant_request")
+
+
+def _take_back(call: Call, refund: Object, **end: str) -> None:
     before = refund["status"]
     refund.pop("pending_reason", None)
-    refund.update(status="failed", failure_reason="expired_or_canceled_card")
+    refund.update(end)
     if refund["balance_transaction"]:
         entry = shapes.balance_transaction(refund, refund["amount"], 0, call.now)
         entry.update(type="refund_failure", reporting_category="refund_failure")
@@ -87,7 +97,6 @@ def fail(call: Call, refund: Object) -> None:
         _move(call, charge, -refund["amount"])
         call.emit("charge.updated", charge, amount_refunded=charge["amount_refunded"] + refund["amount"])
     call.emit("refund.updated", refund, status=before)
-    call.emit("refund.failed", refund)
 
 
 def settle(call: Call, refund: Object) -> None:
@@ -128,6 +137,8 @@ def _nothing_to_refund(intent_id: str) -> Refused:
 def _fate(call: Call, charge: Object) -> RefundFate:
     if call.told_to(Do.REFUND_FAILS_LATER):
         return RefundFate.FAILS_LATER
+    if call.told_to(Do.REFUND_CANCELED_LATER):
+        return RefundFate.CANCELED_LATER
     method = call.store.find("payment_method", charge["payment_method"])
     if method is None or method["type"] != "card":
         return RefundFate.SUCCEEDS
@@ -140,6 +151,8 @@ def _turn_later(call: Call, refund: Object, fate: RefundFate) -> None:
             pass
         case RefundFate.FAILS_LATER:
             call.later(call.script.refund_turns_ms, "refund_fails", refund["id"])
+        case RefundFate.CANCELED_LATER:
+            call.later(call.script.refund_turns_ms, "refund_is_canceled", refund["id"])
         case RefundFate.PENDS:
             call.later(call.script.refund_turns_ms, "refund_settles", refund["id"])
 

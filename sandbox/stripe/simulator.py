@@ -115,7 +115,7 @@ class Simulator:
             case Do.DECLINE:
                 creates = request.path == "/v1/payment_intents" and request.params.get("confirm") == "true"
                 return request.method == "POST" and (creates or CONFIRMED.match(request.path) is not None)
-            case Do.REFUND_FAILS_LATER:
+            case Do.REFUND_FAILS_LATER | Do.REFUND_CANCELED_LATER:
                 return request.method == "POST" and request.path == "/v1/refunds"
             case _:
                 return True

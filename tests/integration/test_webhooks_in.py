@@ -199,3 +199,56 @@ async def test_a_refund_s_webhooks_name_the_refund_and_end_up_told(arena: Arena)
 
     assert told.state is WebhookState.SUPERSEDED
     assert (await arena.get("/v1/orders", Role.ADMIN))["data"][0]["payment_status"] == "refunded"
+
+
+async def incidents(arena: Arena) -> list[tuple[str, str, str]]:
+    listed = (await arena.get("/v1/incidents?open=true", Role.ADMIN))["data"]
+    return [(each["kind"], each["subject"], each["details"]) for each in listed]
+
+
+async def paid(arena: Arena) -> tuple[str, str]:
+    """A paid order, and its payment's id at the provider."""
+    order = (await arena.place(await arena.product())).json()["id"]
+    intents = await asyncio.to_thread(arena.stripe.client().v1.payment_intents.list)
+    return order, intents.data[0].id
+
+
+async def test_a_refund_made_in_the_providers_dashboard_is_reported(arena: Arena) -> None:
+    order, intent = await paid(arena)
+    refunds = arena.stripe.client().v1.refunds
+
+    refund = await asyncio.to_thread(refunds.create, {"payment_intent": intent, "amount": 500})
+
+    [reported] = await eventually(lambda: incidents(arena))
+    told = f"refund.created, 500 usd in Stripe's units, of {order}"
+    assert reported == ("money_moved_outside", refund.id, told)
+    (kept,) = await stored(arena, type="refund.created")
+    assert (kept.order_id, kept.state, kept.settled is not None) == (order, WebhookState.IGNORED, True)
+    assert await signals(arena, order) == 0
+
+
+async def test_a_refund_of_our_own_is_nothing_to_report(arena: Arena) -> None:
+    order = (await arena.place(await arena.product())).json()["id"]
+    await arena.command(order, "cancel")
+    await arena.until(order, payment_status="refunded")
+    await eventually(lambda: stored(arena, order_id=order, type="refund.created"))
+
+    assert await incidents(arena) == []
+
+
+async def test_each_movement_outside_is_reported_once(arena: Arena) -> None:
+    _, intent = await paid(arena)
+
+    def dispute(number: int, of: str) -> bytes:
+        told = {"id": f"dp_{number}", "payment_intent": of, "amount": 500, "currency": "usd"}
+        return event_body("charge.dispute.created", identity=f"evt_{number}", **told)
+
+    bodies = [dispute(1, intent), dispute(2, intent), dispute(3, "pi_of_another_shop"), dispute(1, intent)]
+    answers = [await deliver(arena, body) for body in bodies]
+    assert {subject for _, subject, _ in await incidents(arena)} == {"dp_1", "dp_2"}
+    for each in (await arena.get("/v1/incidents?open=true", Role.ADMIN))["data"]:
+        await arena.post(f"/v1/incidents/{each['id']}/close", {"note": "answered the bank"}, Role.ADMIN)
+    answers.append(await deliver(arena, bodies[0]))
+
+    assert {each.status_code for each in answers} == {204}
+    assert await incidents(arena) == []

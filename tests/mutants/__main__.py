@@ -1,4 +1,4 @@
-"""Switches on one deliberate bug after the other in a copy of the tree: for each, a named test has to fail.
+"""Switches on deliberate bugs, each alone in a copy of the tree: for each, a named test has to fail.
 
 python -m tests.mutants [--report FILE] [NAME ...]
 """
@@ -11,9 +11,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 from tempfile import TemporaryDirectory
 
 from rich.console import Console
@@ -24,6 +26,8 @@ from tests.mutants.bugs import BUGS
 
 ROOT = Path(__file__).parents[2]
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".holdfast", ".hypothesis", "__pycache__", ".*_cache")
+# How many copies are hunted through at once.
+TREES = 2
 # What pytest ends with: https://docs.pytest.org/en/stable/reference/exit-codes.html
 PASSED, FAILED = 0, 1
 # In columns: pytest cuts the reason of a failure off at the edge.
@@ -53,11 +57,11 @@ class Run:
         return self.output[-SHOWN_CHARACTERS:]
 
 
-def pytest(tree: Path, tests: Sequence[str]) -> Run:
+def pytest(tree: Path, tests: Sequence[str], processes: int = 0) -> Run:
     """Run these tests in the tree, up to the first that fails."""
     began = time.monotonic()
     ended = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests],
+        [sys.executable, "-m", "pytest", "-q", "-x", "-n", f"{processes}", "-p", "no:cacheprovider", *tests],
         cwd=tree,
         # The environment's own modules are those of the working tree: the copy goes before them.
         env={**os.environ, "PYTHONPATH": str(tree), "COLUMNS": WIDE},
@@ -93,6 +97,26 @@ def hunt(tree: Path, bug: Bug) -> Run:
     return run
 
 
+def hunt_all(scratch: Path, bugs: Sequence[Bug]) -> dict[Bug, Run]:
+    free = SimpleQueue[Path]()
+    for number in range(TREES):
+        free.put(copied(scratch / f"tree{number}"))
+
+    def one(bug: Bug) -> Run:
+        tree = free.get()
+        try:
+            return hunt(tree, bug)
+        finally:
+            free.put(tree)
+
+    with ThreadPoolExecutor(TREES) as pool:
+        return dict(zip(bugs, pool.map(one, bugs), strict=True))
+
+
+def copied(tree: Path) -> Path:
+    return Path(shutil.copytree(ROOT, tree, ignore=LEFT_OUT))
+
+
 def table(runs: dict[Bug, Run]) -> Table:
     shown = Table("Bug", "Caught by", "Seconds", title=f"{len(runs)} deliberate bugs")
     for bug, run in runs.items():
@@ -125,7 +149,7 @@ def sound(tree: Path, bugs: Sequence[Bug]) -> bool:
     """Whether all named tests pass without a bug."""
     for bug in bugs:
         bug.in_tree(tree)
-    run = pytest(tree, sorted({test for bug in bugs for test in bug.tests}))
+    run = pytest(tree, sorted({test for bug in bugs for test in bug.tests}), processes=2)
     console.print(f"without a bug: pytest ended with {run.status} after {run.seconds:.0f} s")
     if run.status != PASSED:
         console.print(run.tail, markup=False, highlight=False)
@@ -139,10 +163,9 @@ def main() -> int:
     with TemporaryDirectory(prefix="holdfast-mutants-") as scratch:
         # The tests' database server is another user.
         Path(scratch).chmod(0o755)
-        tree = Path(shutil.copytree(ROOT, Path(scratch) / "tree", ignore=LEFT_OUT))
-        if not sound(tree, bugs):
+        if not sound(copied(Path(scratch) / "sound"), bugs):
             return 1
-        runs = {bug: hunt(tree, bug) for bug in bugs}
+        runs = hunt_all(Path(scratch), bugs)
     console.print(table(runs))
     if given.report is not None:
         given.report.write_text(report(runs))

@@ -2,6 +2,7 @@
 
 from tests.mutants.asking import ASKING
 from tests.mutants.deciding import DECIDING
+from tests.mutants.noticing import NOTICING
 from tests.mutants.recording import RECORDING
 
-BUGS = (*ASKING, *RECORDING, *DECIDING)
+BUGS = (*ASKING, *RECORDING, *DECIDING, *NOTICING)

@@ -231,7 +231,7 @@ RECORDING = (
         "refund_s_failure_not_reported",
         "Nobody is told of a refund that failed.",
         "activities/refunds.py",
-        "            if isinstance(outcome, RefundFailed):\n                await",
+        "            if isinstance(outcome, _WithUs):\n                await",
         "            if not outcome:\n                await",
         (_STEPS + "test_a_refund_that_fails_is_a_person_s_matter",),
     ),

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from domain.orders import Role
-from tests.proof.sizes import sized
-from tests.support.arena import Arena
+from tests.proof.sizes import FULL, SEED, sized
+from tests.support.arena import Arena, eventually
 
-SEEDS = range(sized(5, 100))
+ROUNDS = sized(5, 100)
 ORDERS = 3
-PROVES = f"{len(SEEDS)} seeds of {ORDERS} orders for each call, before and after its effect"
+PROVES = f"at least {ROUNDS} lost answers of each call before, and as many after its effect"
 TOTAL = 2644
-# Each seed loses answers in another way; a call is lost twice at the most, as attempts follow each other.
+# Each round loses answers in another way; a call is lost twice at the most, as attempts follow each other.
 LOST = {
     "before": ("drop_connection", "timeout_before", "error_500"),
     "after": ("drop_connection_after", "timeout_after"),
@@ -78,15 +78,15 @@ OPERATIONS = {
 @pytest.mark.parametrize("when", LOST)
 @pytest.mark.parametrize("name", OPERATIONS)
 async def test_a_lost_answer_has_no_second_effect(arena: Arena, name: str, when: str) -> None:
-    operation = OPERATIONS[name]
-    for seed in SEEDS:
-        product = await arena.product()
+    operation, lost = OPERATIONS[name], 0
+    for number in range(ROUNDS):
+        product, seed = await arena.product(), 1000 * SEED + number
         fault = {
             "method": "POST",
             "path": operation.path,
-            "times": 1 + seed % 2,
-            "probability": 1.0 if seed == 0 else 0.7,
-            "do": LOST[when][seed % len(LOST[when])],
+            "times": 1 + number % 2,
+            "probability": 0.7 if number % 2 else 1.0,
+            "do": LOST[when][number % len(LOST[when])],
         }
         script = {"seed": seed, "faults": [fault]}
         if name == "create":
@@ -101,12 +101,13 @@ async def test_a_lost_answer_has_no_second_effect(arena: Arena, name: str, when:
         orders = [answer.json()["id"] for answer in placed]
         await asyncio.gather(*(operation.act(arena, order) for order in orders))
 
-        lost = [request["fault"] for request in arena.stripe.requests() if request["order_id"] in orders]
-        assert any(lost), f"seed {seed} lost nothing"
+        asked = [request for request in arena.stripe.requests() if request["order_id"] in orders]
+        lost += sum(request["fault"] is not None for request in asked)
         arena.stripe.script()
         for order in orders:
             truth = await arena.truth(order)
             assert truth.items() >= operation.truth.items(), (seed, order, truth)
+    assert lost >= ROUNDS
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
@@ -122,3 +123,18 @@ async def test_a_stored_server_error_is_looked_up_and_has_no_second_effect(arena
     await operation.act(arena, placed.json()["id"])
 
     assert (await arena.truth(placed.json()["id"])).items() >= operation.truth.items()
+
+
+@pytest.mark.skipif(not FULL, reason="another key waits until nothing can come of the first: a minute")
+async def test_a_refund_whose_key_is_spent_on_a_failure_is_made_under_another(arena: Arena) -> None:
+    operation = OPERATIONS["refund"]
+    order = (await arena.place(await arena.product())).json()["id"]
+    arena.stripe.script(faults=[{"method": "POST", "path": operation.path, "times": 1, "do": "error_500_stored"}])
+    await arena.command(order, "cancel")
+
+    async def refunded() -> bool:
+        return bool((await arena.order(order))["payment_status"] == "refunded")
+
+    await eventually(refunded, seconds=120)
+
+    assert (await arena.truth(order)).items() >= operation.truth.items()

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from db.ids import new_id
-from domain.errors import ProviderMismatch, RequestRefusedByProvider
-from domain.gateway import Refunded, RefundFailed, RefundPending
+from domain.errors import ProviderKeySpent, ProviderMismatch, ProviderUnreachable, RequestRefusedByProvider
+from domain.gateway import Refunded, RefundFailed, RefundPending, RefundReversed
 from tests.support.gateways import AMOUNT, HELD, TAKEN, Act, Bench, truth
 from tests.support.stripe_sandbox import wait_until
 
@@ -138,3 +138,31 @@ def test_reading_a_refund_that_the_provider_never_heard_of_is_refused(bench: Ben
 
     with pytest.raises(RequestRefusedByProvider):
         bench.read_refund(request, "re_000000000000000000000000")
+
+
+def test_a_refund_that_somebody_cancels_at_the_provider_is_reversed(bench: Bench) -> None:
+    bench.sandbox.script(refund_turns_ms=SOON_MS, faults=[bench.fault(Act.REFUND, "refund_canceled_later")])
+    request = bench.back(bench.charged().reference)
+
+    refunded = bench.refunded(request)
+
+    reversed_ = RefundReversed(reference=refunded.reference, reason="merchant_request")
+    wait_until(lambda: bench.read_refund(request, refunded.reference) == reversed_)
+    assert bench.truth() == {**TAKEN, "refunds": 1}
+
+
+def test_a_refund_whose_key_is_spent_on_a_failure_needs_another(bench: Bench) -> None:
+    paid = bench.charged()
+    bench.sandbox.script(faults=[bench.fault(Act.REFUND, "error_500_stored")])
+    request = bench.back(paid.reference)
+
+    with pytest.raises(ProviderUnreachable):
+        bench.refund(request)
+    for _ in range(2):
+        with pytest.raises(ProviderKeySpent):
+            bench.refund(request)
+    assert bench.truth() == TAKEN
+
+    refunded = bench.refunded(request.model_copy(update={"key": f"{request.key}:again1"}))
+    assert bench.refund(request) == refunded
+    assert bench.truth() == given_back(1000)

@@ -1,6 +1,8 @@
 """What a person has to look at: money moved behind our back, steps that can't succeed. Nothing is lost by it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -76,6 +78,58 @@ async def test_goods_are_not_shipped_when_the_hold_is_gone(arena: Arena) -> None
     assert (await arena.truth(order))["captured"] == 0
     again = await arena.command(order, "ship", Role.SELLER, key="ship it")
     assert again.json()["code"] == "capture_failed"
+
+
+async def captured_in_part(arena: Arena, **script: Any) -> str:
+    """An order of whose held money somebody captured a part in the provider's dashboard; the rest is released."""
+    arena.stripe.script(**script)
+    order: str = (await arena.place(await arena.product(on_hand=3), capture="manual")).json()["id"]
+    intents = arena.stripe.client().v1.payment_intents
+    await asyncio.to_thread(intents.capture, intent_of(arena, order).id, {"amount_to_capture": 1000})
+    return order
+
+
+async def test_goods_are_not_shipped_for_a_part_of_their_money(arena: Arena) -> None:
+    order = await captured_in_part(arena, webhooks={"drop": 1.0})
+
+    refused = await arena.command(order, "ship", Role.SELLER)
+    again = await arena.command(order, "ship", Role.SELLER)
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "capture_failed")
+    assert "captured_in_part" in refused.json()["detail"]
+    assert (again.status_code, again.json()["code"]) == (409, "order_not_shippable")
+    assert await incidents(arena) == [("money_moved_outside", order)]
+    assert await needs_attention(arena, order)
+    assert (await arena.audit())[1] == ()
+    await arena.command(order, "cancel")
+    await arena.until(order, status="cancelled", payment_status="refunded")
+    truth = await arena.truth(order)
+    assert (truth["captured"], truth["refunded"], truth["voided"]) == (1000, 1000, TOTAL - 1000)
+    assert (await arena.audit())[1] == ()
+
+
+async def test_a_part_that_was_captured_elsewhere_is_booked_when_it_is_told(arena: Arena) -> None:
+    order = await captured_in_part(arena)
+
+    paid = await arena.until(order, payment_status="completed")
+
+    assert paid["payments"][0]["captured"]["amount"] == 1000
+    assert (await arena.insist(order, "ship", Role.SELLER)).json()["code"] == "order_not_shippable"
+    assert await incidents(arena) == [("money_moved_outside", order)]
+    assert (await arena.insist(order, "cancel")).status_code == 200
+    await arena.until(order, status="cancelled", payment_status="refunded")
+    assert (await arena.audit())[1] == ()
+
+
+async def test_a_part_that_was_captured_elsewhere_goes_back_with_its_order(arena: Arena) -> None:
+    order = await captured_in_part(arena, webhooks={"drop": 1.0})
+
+    assert (await arena.command(order, "cancel")).status_code == 200
+
+    await arena.until(order, status="cancelled", payment_status="refunded")
+    truth = await arena.truth(order)
+    assert (truth["captured"], truth["refunded"], truth["voided"]) == (1000, 1000, TOTAL - 1000)
+    assert (await arena.audit())[1] == ()
 
 
 async def test_a_step_that_can_not_succeed_gives_everything_back(arena: Arena) -> None:

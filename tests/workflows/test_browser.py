@@ -126,19 +126,35 @@ async def test_a_later_choice_says_whether_money_is_held_or_taken(arena: Arena, 
     assert (await arena.audit())[1] == ()
 
 
-@pytest.mark.parametrize(("asked", "done"), [("automatic", "authorized"), ("manual", "completed")])
-async def test_money_is_booked_as_the_provider_moved_it(arena: Arena, asked: str, done: str) -> None:
-    """Somebody changed in the provider's dashboard whether the money is taken at once."""
+async def paid_otherwise(arena: Arena, asked: str) -> tuple[dict[str, Any], str]:
+    """A paid order and its intent, of which somebody changed in the dashboard whether the money is taken at once."""
     order = await placed(arena, await arena.product(), capture=asked)
     intent = order["next_action"]["client_secret"].partition("_secret_")[0]
-    other = {"automatic": "manual", "manual": "automatic"}[asked]
-    changed: Any = {"capture_method": other}
+    changed: Any = {"capture_method": {"automatic": "manual", "manual": "automatic"}[asked]}
     arena.stripe.client().v1.payment_intents.update(intent, changed)
-
     pay(arena, order)
+    return order, intent
+
+
+@pytest.mark.parametrize(("asked", "done"), [("automatic", "authorized"), ("manual", "completed")])
+async def test_money_is_booked_as_the_provider_moved_it(arena: Arena, asked: str, done: str) -> None:
+    order, _ = await paid_otherwise(arena, asked)
 
     await arena.until(order["id"], status="confirmed", payment_status=done)
     assert (await arena.audit())[1] == ()
     await arena.insist(order["id"], "ship", Role.SELLER)
     assert (await arena.truth(order["id"])).items() >= {"captures": 1, "captured": TOTAL}.items()
+    assert (await arena.audit())[1] == ()
+
+
+@pytest.mark.parametrize("part", [1000, TOTAL])
+async def test_what_is_captured_of_money_that_was_to_be_taken_at_once_is_booked_once(arena: Arena, part: int) -> None:
+    order, intent = await paid_otherwise(arena, "automatic")
+    await arena.until(order["id"], status="confirmed", payment_status="authorized")
+
+    arena.stripe.client().v1.payment_intents.capture(intent, {"amount_to_capture": part})
+
+    taken = await arena.until(order["id"], payment_status="completed")
+    amounts = {name: taken["payments"][0][name]["amount"] for name in ("authorized", "captured")}
+    assert amounts == {"authorized": TOTAL, "captured": part}
     assert (await arena.audit())[1] == ()

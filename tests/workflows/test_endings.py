@@ -145,3 +145,22 @@ async def test_a_refund_that_fails_after_it_was_paid_is_booked_back_and_a_person
     assert (incident["kind"], incident["subject"]) == ("refund_failed", refund["id"])
     # The one thing that is off: the buyer's money is still with us.
     assert [each.invariant for each in (await arena.audit())[1]] == [Invariant.NOTHING_HELD_AFTER_END]
+
+
+async def test_a_refund_that_is_cancelled_at_the_provider_is_reversed_and_a_person_s_matter(arena: Arena) -> None:
+    cancelled = {"method": "POST", "path": "/v1/refunds", "do": "refund_canceled_later"}
+    arena.stripe.script(refund_turns_ms=1500, faults=[cancelled])
+    order = (await arena.place(await arena.product())).json()["id"]
+    await arena.command(order, "cancel")
+    await arena.until(order, status="cancelled", payment_status="refunded")
+
+    after = await arena.until(order, payment_status="completed")
+
+    [refund] = after["refunds"]
+    assert (refund["status"], refund["failure_reason"]) == ("reversed", "merchant_request")
+    assert not refund["failed_after_success"]
+    [incident] = (await arena.get("/v1/incidents?open=true", Role.ADMIN))["data"]
+    assert (incident["kind"], incident["subject"], incident["details"]) == (
+        "refund_failed", refund["id"], "merchant_request"
+    )  # fmt: skip
+    assert [each.invariant for each in (await arena.audit())[1]] == [Invariant.NOTHING_HELD_AFTER_END]

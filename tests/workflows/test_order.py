@@ -91,6 +91,24 @@ async def test_a_declined_buyer_pays_with_another_card(arena: Arena) -> None:
     assert (await arena.truth(declined["id"])).items() >= {"intents": 1, "captures": 1, "captured": TOTAL}.items()
 
 
+async def test_a_buyer_with_a_stolen_card_is_told_no_more_than_that_it_was_declined(arena: Arena) -> None:
+    placed = (await arena.place(await arena.product(), card="pm_card_chargeDeclinedStolenCard")).json()
+    payment = placed["payments"][0]["id"]
+
+    shown = [
+        placed["payments"][0],
+        (await arena.get(f"/v1/orders/{placed['id']}"))["payments"][0],
+        await arena.get(f"/v1/payments/{payment}"),
+        (await arena.get("/v1/payments"))["data"][0],
+        (await arena.get(f"/v1/orders/{placed['id']}/payments"))["data"][0],
+    ]
+    for_staff = await arena.get(f"/v1/payments/{payment}", Role.ADMIN)
+
+    assert [each["attempts"][0]["decline_code"] for each in shown] == ["generic_decline"] * len(shown)
+    assert {each["attempts"][0]["failure"] for each in shown} == {"Your card was declined."}
+    assert for_staff["attempts"][0]["decline_code"] == "stolen_card"
+
+
 async def test_a_declined_order_can_be_cancelled_and_its_intent_is_too(arena: Arena) -> None:
     product = await arena.product(on_hand=3)
     declined = (await arena.place(product, card="pm_card_chargeDeclined")).json()

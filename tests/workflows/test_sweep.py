@@ -12,6 +12,7 @@ from db import webhooks
 from db.tables import InboundWebhook, Payment, Refund, WebhookState
 from domain.errors import WorkflowsUnavailable
 from domain.gateway import InboundEvent
+from domain.orders import Role
 from domain.refunds import RefundStatus
 from tests.support.arena import Arena, eventually
 from workflows import names
@@ -66,7 +67,7 @@ async def stored_and_forgotten(arena: Arena, order: str, refund: str | None = No
         provider="stripe", event_id=f"evt_{order}", type="news", created=at, order_id=order, refund_id=refund
     )
     async with arena.database.transaction() as session:
-        assert await webhooks.store(session, event, {}, at) is WebhookState.RECEIVED
+        assert await webhooks.store(session, event, at) is WebhookState.RECEIVED
 
 
 async def test_a_payment_whose_webhooks_are_all_lost_is_found_at_its_provider(arena: Arena) -> None:
@@ -183,13 +184,29 @@ async def test_the_schedule_is_made_once_and_sweeps(arena: Arena) -> None:
     await eventually(swept)
 
 
-async def test_a_refund_that_failed_after_it_was_paid_is_found_when_nobody_was_told(arena: Arena) -> None:
-    arena.stripe.script(refund_turns_ms=1_000, webhooks=DEAF)
-    order = (await arena.place(await arena.product(), card="pm_card_refundFail")).json()["id"]
+async def refunded(arena: Arena, card: str = "pm_card_visa") -> tuple[str, str]:
+    """An order and its refund, whose workflow has ended."""
+    order = (await arena.place(await arena.product(), card=card)).json()["id"]
     await arena.command(order, "cancel")
     refund = (await arena.until(order, payment_status="refunded"))["refunds"][0]["id"]
     await arena.temporal.get_workflow_handle(names.refund_workflow_id(refund)).result()
-    await eventually(lambda: _returned(arena, order))
+    return order, refund
+
+
+async def paid_and_returned(arena: Arena) -> tuple[str, str]:
+    """An order and its refund, which the bank sent back after it was paid; nobody was told."""
+    arena.stripe.script(refund_turns_ms=1_000, webhooks=DEAF)
+    order, refund = await refunded(arena, "pm_card_refundFail")
+
+    async def returned() -> bool:
+        return bool((await arena.truth(order))["refunded"] == 0)
+
+    await eventually(returned)
+    return order, refund
+
+
+async def test_a_refund_that_failed_after_it_was_paid_is_found_when_nobody_was_told(arena: Arena) -> None:
+    order, refund = await paid_and_returned(arena)
     await stored_and_forgotten(arena, order, refund)
 
     await sweep(arena)
@@ -198,5 +215,52 @@ async def test_a_refund_that_failed_after_it_was_paid_is_found_when_nobody_was_t
     assert [each["status"] for each in after["refunds"]] == ["failed"]
 
 
-async def _returned(arena: Arena, order: str) -> bool:
-    return bool((await arena.truth(order))["refunded"] == 0)
+async def refund_grows_old(arena: Arena, order: str, **by: float) -> None:
+    async with arena.database.transaction() as session:
+        refunds = update(Refund).where(Refund.order_id == order)
+        passed = timedelta(**by)
+        await session.execute(refunds.values(created=Refund.created - passed, updated=Refund.updated - passed))
+
+
+async def test_a_refund_that_failed_days_after_it_was_paid_is_found_without_any_webhook(arena: Arena) -> None:
+    order, _ = await paid_and_returned(arena)
+
+    assert (await sweep(arena)).refunds_woken == 0
+    await refund_grows_old(arena, order, days=7)
+    assert (await sweep(arena)).refunds_woken == 1
+
+    after = await arena.until(order, payment_status="completed")
+    assert [(each["status"], each["failed_after_success"]) for each in after["refunds"]] == [("failed", True)]
+
+
+async def test_a_paid_refund_is_looked_at_again_at_each_age_once(arena: Arena) -> None:
+    order, refund = await refunded(arena)
+    await refund_grows_old(arena, order, days=30)
+    activities, at = SweepActivities(arena.database, TemporalWaker(arena.temporal)), datetime.now(UTC)
+
+    first = await activities.orders(Sweep(at=at, swept=at - timedelta(minutes=1)))
+    second = await activities.orders(Sweep(at=at + timedelta(minutes=1), swept=at))
+
+    assert (first.refunds_woken, second.refunds_woken) == (1, 0)
+    await arena.temporal.get_workflow_handle(names.refund_workflow_id(refund)).result()
+    assert (await arena.order(order))["payment_status"] == "refunded"
+
+
+async def test_a_refund_that_has_no_end_after_two_weeks_is_a_person_s_matter(arena: Arena) -> None:
+    arena.stripe.script(refund_turns_ms=3_600_000)
+    order = (await arena.place(await arena.product(), card="pm_card_pendingRefund")).json()["id"]
+    await arena.command(order, "cancel")
+
+    async def processing() -> str | None:
+        refunds = (await arena.order(order))["refunds"]
+        return refunds[0]["id"] if refunds and refunds[0]["status"] == "processing" else None
+
+    refund = await eventually(processing)
+    await refund_grows_old(arena, order, days=13)
+    assert (await sweep(arena)).reported == 0
+    await refund_grows_old(arena, order, days=1)
+
+    assert (await sweep(arena)).reported == 1
+
+    [incident] = (await arena.get("/v1/incidents?open=true", Role.ADMIN))["data"]
+    assert (incident["kind"], incident["subject"]) == ("refund_overdue", refund)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from db.ids import new_id
 from domain.errors import SignatureInvalid
-from domain.gateway import InboundEvent
+from domain.gateway import InboundEvent, MovedOutside
 from domain.payments import PaymentStatus
 from providers.stripe.webhooks import StripeWebhooks
 from sandbox.stripe.courier import signature
@@ -47,6 +47,7 @@ def test_what_stripe_sends_of_a_payment_is_understood(inbox: Inbox, client: stri
         refund_id=None,
         tells=frozenset(PAID),
         paid=True,
+        kept=told.kept,
     )
     assert told.created.timestamp() == delivery.event["created"]
     assert delivery.event["data"]["object"]["id"] == intent.id
@@ -199,3 +200,56 @@ def test_a_refund_that_failed_is_news_after_it_succeeded() -> None:
     assert failed.tells == {"failed"}
     assert succeeded.tells == {"completed", "failed", "reversed"}
     assert pending.tells == set()
+
+
+def test_nothing_about_a_person_is_kept(inbox: Inbox, client: stripe.StripeClient) -> None:
+    person = {"name": "Zzyzx", "email": "zzyzx@example.com", "address": {"line1": "Zzyzx 1"}}
+    told = verified(
+        event(
+            amount=1000,
+            currency="usd",
+            receipt_email="zzyzx@example.com",
+            description="for Zzyzx",
+            shipping=person,
+            last_payment_error={"payment_method": {"billing_details": person}},
+            latest_charge={"id": "ch_1", "billing_details": person},
+            payment_intent=["Zzyzx"],
+        )
+    )
+    intent = paid(client, ORDER, metadata={"order_id": ORDER})
+    real = inbox.wait_for("payment_intent.succeeded")[0]
+    sent = StripeWebhooks([SECRET]).verify(real.body, real.signature).kept
+
+    assert "zzyzx" not in json.dumps(told.kept).lower()
+    assert told.kept["data"]["object"] == {"id": "pi_1", "object": "payment_intent", "amount": 1000, "currency": "usd"}
+    assert (sent["id"], sent["type"]) == (real.event["id"], "payment_intent.succeeded")
+    assert sent["data"]["object"].items() >= {"id": intent.id, "status": "succeeded", "amount": intent.amount}.items()
+
+
+MOVED = {"id": "re_1", "payment_intent": "pi_1", "amount": 5, "currency": "usd"}
+OURS = {"order_id": ORDER, "refund_id": REFUND}
+
+
+@pytest.mark.parametrize(
+    ("body", "outside"),
+    [
+        (event("refund.created", metadata={}, **MOVED), True),
+        (event("refund.created", **MOVED), True),
+        (event("refund.created", metadata={}, **MOVED, status="pending"), True),
+        (event("refund.created", metadata={}, **MOVED, status="succeeded", balance_transaction="txn_1"), True),
+        (event("charge.dispute.created", metadata={}, **MOVED), True),
+        # Stripe releases what was held as a refund that moves nothing.
+        (event("refund.created", metadata={}, **MOVED, status="succeeded", balance_transaction=None), False),
+        (event("refund.created", metadata=OURS, **MOVED), False),
+        (event("refund.created", metadata={}, **MOVED | {"payment_intent": None}), False),
+        (event("refund.updated", metadata={}, **MOVED), False),
+        (event("payment_intent.succeeded", **MOVED), False),
+    ],
+)
+def test_money_that_did_not_move_by_us_is_told_apart(body: bytes, outside: bool) -> None:
+    told = verified(body)
+
+    kind = json.loads(body)["type"]
+    moved = MovedOutside(id="re_1", payment_reference="pi_1", what=f"{kind}, 5 usd in Stripe's units")
+    assert told.outside == (moved if outside else None)
+    assert (told.order_id is None) or not outside
