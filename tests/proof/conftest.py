@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -15,6 +16,12 @@ from tests.proof.sizes import FULL, SEED
 
 _REPORT = os.environ.get("HOLDFAST_PROOF_REPORT")
 _ENDS = ("passed", "failed", "error", "skipped")
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """In full size a failure is shown when it happens: pytest's own summary comes hours later."""
+    if FULL and report.failed:
+        sys.stderr.write(f"\n{report.nodeid}\n{report.longreprtext}\n")
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:

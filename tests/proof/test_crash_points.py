@@ -25,8 +25,8 @@ RUNS = sized(1, 20)
 # How many of the two moments are met in one run: by turns, in the small size.
 MOMENTS = sized(1, 2)
 PROVES = f"{RUNS} kills {'before and after' if FULL else 'before or after'} every activity's effect, each seen to hit"
-# How long a placing call waits for a worker, before it is repeated.
-BUDGET_SECONDS = 2.0
+# How long a placing call waits for a worker, before it is repeated; and how long callers repeat while workers die.
+BUDGET_SECONDS, PATIENCE_SECONDS = 2.0, 900.0
 
 # The stories that reach each activity, in turn. First come those whose killed call waits long for its time-out.
 REACHED_BY = {
@@ -78,11 +78,11 @@ async def hatchery(
 @pytest_asyncio.fixture
 async def shop(arena: Arena) -> AsyncIterator[Shop]:
     arena.answer_within(BUDGET_SECONDS)
-    async with open_shop(arena, Random(SEED)) as opened:  # noqa: S311 - replayable on purpose
+    async with open_shop(arena, Random(SEED), PATIENCE_SECONDS) as opened:  # noqa: S311 - replayable on purpose
         yield opened
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(sized(600, 1200))
 @pytest.mark.parametrize("run", range(RUNS))
 async def test_a_worker_killed_anywhere_leaves_every_order_right(shop: Shop, hatchery: Hatchery, run: int) -> None:
     assert registered(shop.arena) == set(REACHED_BY), "an activity without a story, or a story without its activity"
@@ -124,6 +124,7 @@ async def orders_while_crashing(shop: Shop, hatchery: Hatchery, run: int) -> dic
     A round is over when its worker is dead: what it left behind goes on under the workers of the next ones.
     """
     told = []
+    shop.peace.clear()
     async with asyncio.TaskGroup() as group:
         for point, story in rounds(run):
             worker = await hatchery.start(point)
@@ -131,4 +132,5 @@ async def orders_while_crashing(shop: Shop, hatchery: Hatchery, run: int) -> dic
             await worker.killed()
         # It has the last point too, and finds the mark there.
         await hatchery.start(point)
+        shop.peace.set()
     return {task.result(): story for task, story in told}

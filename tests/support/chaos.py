@@ -69,6 +69,7 @@ class Client:
 
     http: httpx2.AsyncClient
     tokens: dict[str, str]
+    patience: float = PATIENCE_SECONDS
     in_flight: int = 0
     setbacks: Counter[str] = field(default_factory=Counter)
     told: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -92,7 +93,7 @@ class Client:
         self, method: str, path: str, role: str, draws: Random, *, key: str = "", body: dict[str, Any] | None = None
     ) -> httpx2.Response:
         headers = {"Authorization": f"Bearer {self.tokens[role]}"} | ({"Idempotency-Key": key} if key else {})
-        give_up = asyncio.get_running_loop().time() + PATIENCE_SECONDS
+        give_up = asyncio.get_running_loop().time() + self.patience
         self.in_flight += 1
         try:
             while True:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -21,7 +21,7 @@ from domain.books import ProviderPayment
 from domain.orders import OrderStatus, Policy, Role
 from domain.payments import PaymentStatus
 from tests.support.arena import Arena, eventually, free_listener, order_body, serving
-from tests.support.chaos import TIMEOUT_SECONDS, Client
+from tests.support.chaos import PATIENCE_SECONDS, TIMEOUT_SECONDS, Client
 from workflows import names
 from workflows.audit import AuditWorkflow
 from workflows.policies import TASK_TIMEOUT
@@ -50,6 +50,8 @@ class Shop:
     hasty: Client
     product: str
     draws: Random
+    # Unset while workers are killed one after the other: how long an order's end takes counts from the last.
+    peace: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def place(self, story: "Story", name: str) -> str:
         client = self.hasty if story.hasty else self.client
@@ -65,9 +67,16 @@ class Shop:
             view: dict[str, Any] = await self.arena.order(order)
             return view if view.items() >= wanted.items() else None
 
-        why = f"{order} did not become {wanted}"
-        view: dict[str, Any] = await eventually(seen, seconds=ENDING_SECONDS, pause=LOOK_SECONDS, why=why)
+        view: dict[str, Any] = await self.until(seen, f"{order} did not become {wanted}")
         return view
+
+    async def until(self, condition: Callable[[], Awaitable[Any]], why: str) -> Any:
+        """What the condition comes to, soon after the last worker was killed."""
+        while not self.peace.is_set():
+            if found := await condition():
+                return found
+            await asyncio.sleep(LOOK_SECONDS)
+        return await eventually(condition, seconds=ENDING_SECONDS, pause=LOOK_SECONDS, why=why)
 
     async def swept(self, order: str) -> None:
         """A sweep that looks a minute after the order was last heard of."""
@@ -146,7 +155,7 @@ class Shop:
         async def closed() -> bool:
             return (await handle.describe()).status is not WorkflowExecutionStatus.RUNNING
 
-        await eventually(closed, seconds=ENDING_SECONDS, pause=LOOK_SECONDS, why=f"{identity} is still running")
+        await self.until(closed, f"{identity} is still running")
         described = await handle.describe()
         assert described.status is WorkflowExecutionStatus.COMPLETED, identity
         assert bool(described.typed_search_attributes.get(names.NEEDS_ATTENTION)) == attention, identity
@@ -240,7 +249,7 @@ async def mistake_for_another(shop: Shop, order: str) -> None:
     await shop.at_provider(intent, **{"metadata[order_id]": new_id("ord")})
     await shop.at_provider(intent, "/cancel")
     assert await waker.order(order)
-    await eventually(reported, seconds=ENDING_SECONDS, pause=LOOK_SECONDS, why="no incident tells of it")
+    await shop.until(reported, "no incident tells of it")
     await shop.at_provider(intent, **{"metadata[order_id]": order})
     assert await waker.order(order)
 
@@ -285,7 +294,7 @@ STORIES = {
 
 
 @asynccontextmanager
-async def open_shop(arena: Arena, draws: Random) -> AsyncIterator[Shop]:
+async def open_shop(arena: Arena, draws: Random, patience: float = PATIENCE_SECONDS) -> AsyncIterator[Shop]:
     listening = free_listener()
     hasty = create_app(replace(arena.app.state.wiring, policy=_HASTE))
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
@@ -296,4 +305,6 @@ async def open_shop(arena: Arena, draws: Random) -> AsyncIterator[Shop]:
         httpx2.AsyncClient(base_url=url, timeout=TIMEOUT_SECONDS) as other,
         httpx2.AsyncClient(base_url=arena.http.base_url, timeout=TIMEOUT_SECONDS) as http,
     ):
-        yield Shop(arena, Client(http, tokens), Client(other, tokens), product, draws)
+        shop = Shop(arena, Client(http, tokens, patience), Client(other, tokens, patience), product, draws)
+        shop.peace.set()
+        yield shop
