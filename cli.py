@@ -20,7 +20,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 
 import worker as workers
-from api.app import create_app
+from api.app import KEEP_ALIVE_SECONDS, create_app
 from api.calls import RETRIES
 from api.deps import Wiring
 from api.tokens import Tokens
@@ -160,6 +160,7 @@ def api(host: str = "127.0.0.1", port: int = 8080) -> None:
         port=port,
         access_log=False,
         log_config=None,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
 

@@ -10,6 +10,9 @@ from api.openapi import Documented
 from api.routes import auth, health, incidents, orders, payments, products, webhooks
 from api.schemas import read_strictly
 
+# How long an idle connection is kept: longer than proxies keep theirs (60 s mostly), so that none is closed here while
+# a call is on its way through it.
+KEEP_ALIVE_SECONDS = 75
 DESCRIPTION = """
 Durable order processing. Amounts are integers in minor units of ISO 4217 currencies. Calls that move money or stock
 take an `Idempotency-Key`: a repeat with the same body gets the first answer. Errors are `application/problem+json`.

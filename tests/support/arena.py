@@ -18,7 +18,7 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 import worker as workers
-from api.app import create_app
+from api.app import KEEP_ALIVE_SECONDS, create_app
 from api.calls import RETRIES
 from api.deps import Wiring
 from api.tokens import Tokens
@@ -59,7 +59,14 @@ class _Served(uvicorn.Server):
 
 @asynccontextmanager
 async def serving(app: ASGIApp, listening: socket) -> AsyncIterator[None]:
-    server = _Served(uvicorn.Config(app, log_level="error", access_log=False, timeout_graceful_shutdown=1))
+    config = uvicorn.Config(
+        app,
+        log_level="error",
+        access_log=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=1,
+    )
+    server = _Served(config)
     task = asyncio.create_task(server.serve(sockets=[listening]))
     await eventually(lambda: server.started)
     try:
