@@ -39,8 +39,8 @@ class RefundActivities:
             payment = await payments.lock(session, approved.payment_id)
             refund = await session.get_one(Refund, approved.refund_id)
             operation = await session.get_one(PaymentOperation, approved.key)
-            state, status, event = _moves(outcome)
             paid_before = operation.state is OperationState.SUCCEEDED
+            state, status, event = _moves(outcome, paid_before=paid_before)
             reason = outcome.reason if isinstance(outcome, _WithUs) else None
             if not payments.close(operation, state, reference=outcome.reference, reason=reason, at=at):
                 return refund.status
@@ -76,15 +76,16 @@ def _entry(step: RecordRefund, operation: str, *, paid_before: bool) -> Entry | 
     return None
 
 
-def _moves(outcome: RefundOutcome) -> tuple[OperationState, RefundStatus, EventType]:
+def _moves(outcome: RefundOutcome, *, paid_before: bool) -> tuple[OperationState, RefundStatus, EventType]:
     match outcome:
         case Refunded():
             return OperationState.SUCCEEDED, RefundStatus.COMPLETED, EventType.REFUND_COMPLETED
         case RefundPending():
             return OperationState.PENDING, RefundStatus.PROCESSING, EventType.REFUND_PROCESSING
-        case RefundFailed():
-            return OperationState.FAILED, RefundStatus.FAILED, EventType.REFUND_FAILED
-        case RefundReversed():
+        case RefundReversed() if paid_before:
             return OperationState.FAILED, RefundStatus.REVERSED, EventType.REFUND_REVERSED
+        # What was called off before it was paid has nothing to reverse.
+        case RefundFailed() | RefundReversed():
+            return OperationState.FAILED, RefundStatus.FAILED, EventType.REFUND_FAILED
         case _:
             assert_never(outcome)

@@ -23,9 +23,9 @@ REFUND_MOVES = Moves(
     "refund",
     {
         _PENDING: frozenset({_APPROVED, _REJECTED}),
-        _APPROVED: frozenset({_PROCESSING, _COMPLETED, _FAILED, _REVERSED}),
+        _APPROVED: frozenset({_PROCESSING, _COMPLETED, _FAILED}),
         _REJECTED: frozenset(),
-        _PROCESSING: frozenset({_PROCESSING, _COMPLETED, _FAILED, _REVERSED}),
+        _PROCESSING: frozenset({_PROCESSING, _COMPLETED, _FAILED}),
         # Providers can take a finished refund back: failed after success, or reversed.
         _COMPLETED: frozenset({_FAILED, _REVERSED}),
         _FAILED: frozenset(),

@@ -22,7 +22,7 @@ from db import payments
 from db.session import Database
 from db.tables import EventRow, Incident, Payment, PaymentOperation
 from domain.errors import OverdrawnPayment
-from domain.gateway import Refunded, RefundFailed, Voided
+from domain.gateway import Refunded, RefundFailed, RefundReversed, Voided
 from domain.incidents import IncidentKind
 from domain.orders import CancelReason
 from domain.payments import OperationKind, OperationState, PaymentStatus
@@ -187,9 +187,12 @@ async def test_refunds_at_once_never_pass_what_was_captured(trade: Trade) -> Non
     assert Counter(type(each) for each in ended) == {type(None): 2, OverdrawnPayment: AT_ONCE - 2}
 
 
-async def test_a_refund_that_fails_is_a_person_s_matter(trade: Trade) -> None:
+@pytest.mark.parametrize("outcome", [RefundFailed, RefundReversed])
+async def test_a_refund_that_fails_is_a_person_s_matter(
+    trade: Trade, outcome: type[RefundFailed | RefundReversed]
+) -> None:
     refund = await approved(trade, "paid")
-    step = RecordRefund(refund=refund, outcome=RefundFailed(reference="re_1", reason="lost_card"), at=trade.at)
+    step = RecordRefund(refund=refund, outcome=outcome(reference="re_1", reason="lost_card"), at=trade.at)
 
     status = await RefundActivities(trade.database).record(step)
 
