@@ -5,12 +5,14 @@ import gc
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from importlib.metadata import version
 from typing import Any
 
 from temporalio.client import Client, Interceptor
+from temporalio.common import WorkerDeploymentVersion
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
-from temporalio.worker import PollerBehaviorAutoscaling, Worker
+from temporalio.worker import PollerBehaviorAutoscaling, Worker, WorkerDeploymentConfig
 
 from activities.attempts import AttemptActivities
 from activities.audit import AuditActivities
@@ -42,6 +44,10 @@ Step = Callable[..., Any]
 
 WORKFLOWS = [OrderWorkflow, RefundWorkflow, SweepWorkflow, AuditWorkflow]
 
+# What runs, as Temporal shows it. Left to itself the SDK hashes every module that is loaded: three seconds of CPU.
+RELEASE = WorkerDeploymentConfig(
+    version=WorkerDeploymentVersion("holdfast", version("holdfast")), use_worker_versioning=False
+)
 # How many provider calls one worker process makes at once; they block, so each has a thread.
 PROVIDER_THREADS = 64
 # Above the longest provider call, so that a stopping worker lets every call be answered.
@@ -107,6 +113,7 @@ def orders_worker(
             *more_steps,
         ],
         interceptors=[DomainErrors()],
+        deployment_config=RELEASE,
         no_remote_activities=True,
         # A connection for every step, and twice as many tasks as steps. What waits for a step in here runs out of time
         # when there are many more; what waits in the server's queue has no limit, but is overtaken by newcomers.
@@ -138,6 +145,7 @@ def provider_worker(
         activity_executor=ThreadPoolExecutor(PROVIDER_THREADS, thread_name_prefix=name),
         max_concurrent_activities=PROVIDER_THREADS,
         interceptors=[DomainErrors()],
+        deployment_config=RELEASE,
         activity_task_poller_behavior=PollerBehaviorAutoscaling(),
         graceful_shutdown_timeout=GRACE,
     )
@@ -163,6 +171,7 @@ def _looking(client: Client, queue: str, looks: Sequence[Step]) -> Worker:
         activities=looks,
         max_concurrent_activities=1,
         interceptors=[DomainErrors(), Heartbeats()],
+        deployment_config=RELEASE,
         # By default the SDK holds heartbeats back until there are two seconds left.
         max_heartbeat_throttle_interval=THROTTLE,
     )
@@ -172,7 +181,11 @@ def repair_worker(client: Client, database: Database) -> Worker:
     """Writes down what people did by hand, beside the orders' own steps."""
     repair = RepairActivities(database)
     return Worker(
-        client, task_queue=REPAIR, activities=[repair.record_hold, repair.report], interceptors=[DomainErrors()]
+        client,
+        task_queue=REPAIR,
+        activities=[repair.record_hold, repair.report],
+        interceptors=[DomainErrors()],
+        deployment_config=RELEASE,
     )
 
 
