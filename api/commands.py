@@ -34,7 +34,8 @@ from domain.errors import (
     WorkflowsUnavailable,
 )
 from domain.ids import OrderId
-from domain.orders import Command, OrderView
+from domain.order_view import OrderView
+from domain.orders import Command
 from domain.values import Value
 from workflows.waking import TemporalWaker
 

@@ -15,7 +15,8 @@ from db.queries import order_view, order_views
 from db.tables import CommandOutcome, Request
 from domain.errors import HoldfastError, OrderBusy, OrderClosed, ResourceNotFound
 from domain.ids import AccountId, OrderId
-from domain.orders import NextAction, OrderStatus, OrderView, Role, WorkflowLink
+from domain.order_view import NextAction, OrderView, WorkflowLink
+from domain.orders import OrderStatus, Role
 from domain.payments import PaymentStatus
 from domain.values import Value
 from workflows.names import order_workflow_id

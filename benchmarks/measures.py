@@ -18,7 +18,8 @@ from benchmarks.flows.tailed import TailedOrderWorkflow
 from benchmarks.system import System
 from db.ids import new_id
 from db.tables import Request
-from domain.orders import Destination, Item, Placement, Policy, Role
+from domain.addresses import Destination
+from domain.orders import Item, Placement, Policy, Role
 from domain.payments import Choice, PaymentMethod
 from workflows import names
 from workflows.order import OrderWorkflow

@@ -15,7 +15,8 @@ from db.session import Database
 from db.tables import CommandOutcome, Order, Request
 from domain.errors import HoldfastError, ResourceNotFound, from_code
 from domain.ids import OrderId, RequestId
-from domain.orders import Command, OrderState, OrderView
+from domain.order_view import OrderView
+from domain.orders import Command, OrderState
 from domain.values import Value
 
 # The route of the calls that orders come from.

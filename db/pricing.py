@@ -10,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.selectable import LateralFromClause
 
 from db.tables import Product, ShippingRate, TaxRateRow
+from domain.addresses import Destination
 from domain.errors import MixedCurrencies, ProductUnavailable, ShippingUnavailable
-from domain.orders import Destination, Item
+from domain.orders import Item
 from domain.pricing import NO_TAX, SHIPPING_TAX_CODE, Quote, Sale, TaxRate, quote
 
 

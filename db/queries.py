@@ -18,23 +18,23 @@ from db.tables import (
     PaymentOperation,
     Refund,
 )
+from domain.addresses import Address
 from domain.ids import human_number
 from domain.money import Money
-from domain.orders import (
-    Address,
+from domain.order_view import (
     AttemptView,
     ChooseMethod,
     ConfirmCard,
     FulfilmentView,
     LineView,
     NextAction,
-    OrderStatus,
     OrderView,
     PaymentView,
     RefundView,
     ThreeDS,
     TotalsView,
 )
+from domain.orders import OrderStatus
 from domain.payments import AttemptStatus, Operation, OperationKind, sums
 
 

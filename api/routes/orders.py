@@ -20,18 +20,12 @@ from db.commands import PLACE_ROUTE
 from db.ids import new_id
 from db.pricing import one_currency
 from db.tables import Fulfilment, Order, Payment
+from domain.addresses import Address, Destination
 from domain.errors import HoldfastError
 from domain.ids import FulfilmentId, OrderId
 from domain.money import Minor
-from domain.orders import (
-    Address,
-    Destination,
-    Item,
-    OrderStatus,
-    OrderView,
-    Placement,
-    Role,
-)
+from domain.order_view import OrderView
+from domain.orders import Item, OrderStatus, Placement, Role
 from domain.payments import Choice, PaymentStatus
 from domain.repair import HoldReason
 from domain.values import TEXT, WORD, Value

@@ -18,7 +18,8 @@ from db.queries import payment_views
 from db.tables import Order, Payment
 from domain.errors import ResourceNotFound
 from domain.ids import OrderId, PaymentId
-from domain.orders import PaymentView, Role
+from domain.order_view import PaymentView
+from domain.orders import Role
 from domain.payments import PaymentStatus
 from domain.repair import ProviderReference, Resolution, Verdict
 from domain.values import WORD

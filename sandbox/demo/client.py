@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import httpx2
 
-from domain.orders import OrderView
+from domain.order_view import OrderView
 from sandbox.ready import Account, Ready
 
 # Above the longest answer that the API takes its time for.

@@ -6,7 +6,8 @@ from http import HTTPStatus
 from temporalio.client import Client
 
 from domain.books import ProviderPayment
-from domain.orders import ChooseMethod, OrderStatus, ThreeDS
+from domain.order_view import ChooseMethod, ThreeDS
+from domain.orders import OrderStatus
 from domain.payments import PaymentStatus
 from domain.sweep import POLLS
 from sandbox.demo.client import Refused

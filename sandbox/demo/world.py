@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from domain.books import ProviderPayment
-from domain.orders import OrderStatus, OrderView
+from domain.order_view import OrderView
+from domain.orders import OrderStatus
 from domain.payments import PaymentStatus
 from sandbox.demo.client import Shop
 from sandbox.demo.provider import Provider

@@ -17,7 +17,7 @@ from temporalio.client import Client as Temporal
 from db.books import check
 from db.session import Database
 from domain.books import ProviderTruth
-from domain.orders import OrderView
+from domain.order_view import OrderView
 from sandbox.stack import Stack, StackOptions, running_stack
 from tests.proof.sizes import SEED, sized
 from tests.support.arena import eventually

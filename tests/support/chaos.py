@@ -9,7 +9,8 @@ from typing import Any
 import httpx2
 
 from domain.books import ProviderPayment
-from domain.orders import OrderStatus, OrderView
+from domain.order_view import OrderView
+from domain.orders import OrderStatus
 from domain.payments import PaymentStatus
 from sandbox.stack import Stack
 from sandbox.supervisor import Notice

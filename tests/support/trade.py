@@ -17,9 +17,10 @@ from db.ids import new_id
 from db.seed import seed_prices
 from db.session import Database
 from db.tables import Account, Product, Request
+from domain.addresses import Destination
 from domain.books import Finding, ProviderPayment, ProviderTruth
 from domain.gateway import Authorized, Captured, Declined, PaymentOutcome, Refunded, Voided
-from domain.orders import CancelReason, Command, Destination, Item, Placement, Policy, Role
+from domain.orders import CancelReason, Command, Item, Placement, Policy, Role
 from domain.payments import CaptureMode, Choice, PaymentMethod
 from tests.support.arena import ADDRESS
 

@@ -4,20 +4,20 @@ from datetime import UTC, datetime
 
 import pytest
 
+from domain.addresses import Address
 from domain.fulfilment import FulfilmentStatus
 from domain.money import Money
-from domain.orders import (
-    Address,
+from domain.order_view import (
     ChooseMethod,
     FulfilmentView,
     LineView,
-    OrderStatus,
     OrderView,
     PaymentView,
     RefundView,
     ThreeDS,
     TotalsView,
 )
+from domain.orders import OrderStatus
 from domain.payments import CaptureMode, PaymentMethod, PaymentStatus
 from domain.refunds import RefundReason, RefundStatus
 from tests.support.sales import ANN, BEN, CAT, ORDER, PAYMENT, PRODUCT
