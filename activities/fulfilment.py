@@ -21,7 +21,7 @@ from db.commands import (
 )
 from db.session import Database
 from db.tables import Fulfilment, Order, OrderLine, Payment, PaymentOperation
-from domain.errors import CaptureFailed, FulfilmentRequired, OrderNotShippable
+from domain.errors import CaptureFailed, FulfilmentRequired, MoneyGivenBack
 from domain.events import Event, EventType
 from domain.fulfilment import FULFILMENT_MOVES, FulfilmentStatus
 from domain.gateway import Captured, MoveRequest, PaymentOutcome
@@ -57,16 +57,16 @@ class FulfilmentActivities:
     async def begin_shipment(self, step: FulfilmentStep) -> MoveRequest | None:
         """Check what is to be shipped and write down the capture that it needs, if any.
 
-        Raises FulfilmentRequired, or OrderNotShippable when the money is on its way back, whatever the workflow knows
-        of it (stored as the outcome of the request).
+        Raises FulfilmentRequired, or MoneyGivenBack, whatever the workflow knows of it (stored as the outcome of the
+        request).
         """
         async with answering(self._database, _answering(step, "ship")) as session:
             if await earlier_answer(session, step.command.request_id):
                 return None
-            order = await orders.lock(session, step.order_id)
+            await orders.lock(session, step.order_id)
             payment = await payments.lock_of_order(session, step.order_id)
             if await payments.given_back(session, payment.id):
-                raise OrderNotShippable(status=order.status)
+                raise MoneyGivenBack
             await _chosen(session, step, FulfilmentStatus.PENDING)
             total = await payments.totals(session, payment.id)
             if total.captured or not total.authorized:

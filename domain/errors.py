@@ -11,7 +11,8 @@ HoldfastError
 ├── Conflict 409               IdempotencyKeyReused  OrderBusy  OrderClosed  OutOfStock
 │                              PriceChanged  OrderNotCancellable  OrderNotShippable  OrderNotDeliverable
 │                              PaymentNotOpen  PaymentNotUnknown  ResolutionContradicted  ReferenceMissing
-│                              CaptureFailed  StockBelowHeld  EmailTaken  IncidentClosed  OrderHeld  OrderNotHeld
+│                              CaptureFailed  MoneyGivenBack  StockBelowHeld  EmailTaken  IncidentClosed
+│                              OrderHeld  OrderNotHeld
 ├── Unprocessable 422          BodyInvalid  MixedCurrencies  ProductUnavailable  ShippingUnavailable
 │                              CurrencyUnsupported  TotalTooLarge  FulfilmentRequired
 ├── RateLimited 429
@@ -176,6 +177,11 @@ class OrderNotCancellable(Conflict):
 class OrderNotShippable(Conflict):
     code = "order_not_shippable"
     sentence = "A {status} order can't be shipped."
+
+
+class MoneyGivenBack(Conflict):
+    code = "money_given_back"
+    sentence = "Money of the order was released or refunded, in whole or in part: nothing ships for it."
 
 
 class OrderNotDeliverable(Conflict):

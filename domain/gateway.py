@@ -1,6 +1,6 @@
 """The port to payment providers: what they are asked, what they can answer, and what their webhooks are about."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import Field
@@ -9,6 +9,9 @@ from domain.ids import OrderId, PaymentId, RefundId
 from domain.money import Currency, Minor
 from domain.payments import CaptureMode
 from domain.values import Value
+
+# When a call that failed has had all the effect that it will have.
+SETTLED = timedelta(minutes=1)
 
 
 class Authorized(Value):

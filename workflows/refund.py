@@ -11,7 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.payments import PaymentActivities
     from activities.refunds import RecordRefund, RefundActivities
     from domain.errors import ProviderKeySpent
-    from domain.gateway import RefundFailed, RefundOutcome, RefundPending, RefundRequest, RefundReversed
+    from domain.gateway import SETTLED, RefundFailed, RefundOutcome, RefundPending, RefundRequest, RefundReversed
     from domain.refunds import ApprovedRefund, RefundStatus
     from workflows.names import NEEDS_ATTENTION
     from workflows.policies import at_provider, in_database
@@ -19,8 +19,6 @@ with workflow.unsafe.imports_passed_through():
 
 # Lost webhooks are covered by asking again; refunds at banks take days.
 _POLL = timedelta(hours=6)
-# When a call that failed has had all the effect that it will have.
-_SETTLED = timedelta(minutes=1)
 
 
 @workflow.defn(name="RefundWorkflow")
@@ -59,7 +57,7 @@ class RefundWorkflow:
                 if isinstance(error, ProviderKeySpent):
                     spent += 1
                     request = request.model_copy(update={"key": f"{self.refund.key}:again{spent}"})
-                    await workflow.sleep(_SETTLED, summary="See whether anything comes of it")
+                    await workflow.sleep(SETTLED, summary="See whether anything comes of it")
                     continue
                 if error is not None and not error.retryable:
                     return RefundFailed(reason=str(error.values.get("reason", error.code)))

@@ -9,6 +9,7 @@ from stripe.params import PaymentIntentCreateParams
 
 from domain.errors import ProviderKeySpent, ProviderMismatch, RequestRefusedByProvider
 from domain.gateway import (
+    SETTLED,
     AuthorizeRequest,
     Captured,
     Declined,
@@ -27,8 +28,6 @@ from providers.stripe.failures import NoAnswer, NoSuchMethod, UnexpectedState, t
 API_VERSION = "2026-10-28.endive"
 # Keys may be forgotten after 24 h: https://docs.stripe.com/api/idempotent_requests
 KEY_MEMORY = timedelta(hours=23)
-# When a call that failed has had all the effect that it will have.
-_SETTLED = timedelta(minutes=1)
 _UNTRIED = frozenset({"requires_payment_method", "requires_confirmation"})
 
 
@@ -70,7 +69,7 @@ class StripeGateway:
             )
         except (NoAnswer, UnexpectedState) as lost:
             found = self._find(request, over=lost.over)
-            if found is None and lost.over and datetime.now(UTC) - request.since > _SETTLED:
+            if found is None and lost.over and datetime.now(UTC) - request.since > SETTLED:
                 # A failure that Stripe keeps under the key, and nothing came of it.
                 return _failed(request.reference)
             if found is None:

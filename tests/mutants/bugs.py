@@ -4,5 +4,6 @@ from tests.mutants.asking import ASKING
 from tests.mutants.deciding import DECIDING
 from tests.mutants.noticing import NOTICING
 from tests.mutants.recording import RECORDING
+from tests.mutants.watching import WATCHING
 
-BUGS = (*ASKING, *RECORDING, *DECIDING, *NOTICING)
+BUGS = (*ASKING, *RECORDING, *DECIDING, *NOTICING, *WATCHING)

@@ -4,7 +4,7 @@ from tests.mutants.bug import Bug
 
 _REFUNDS = "providers/test_gateway_refunds.py::"
 _SWEEP = "workflows/test_sweep.py::"
-_ATTENTION = "workflows/test_attention.py::"
+_CAPTURE = "workflows/test_capture.py::"
 _FORGOTTEN = "workflows/test_forgotten_commands.py::"
 
 NOTICING = (
@@ -48,7 +48,7 @@ NOTICING = (
         "activities/fulfilment.py",
         "whole = isinstance(said, Captured) and said.amount == operation.amount",
         "whole = isinstance(said, Captured)",
-        (_ATTENTION + "test_goods_are_not_shipped_for_a_part_of_their_money",),
+        (_CAPTURE + "test_goods_are_not_shipped_for_a_part_of_their_money",),
     ),
     Bug(
         "rest_of_a_part_forgotten",
@@ -56,7 +56,7 @@ NOTICING = (
         "db/captures.py",
         "        moves.append((OperationKind.VOID, payment.amount - taken.amount))\n",
         "",
-        (_ATTENTION + "test_a_part_that_was_captured_elsewhere_goes_back_with_its_order",),
+        (_CAPTURE + "test_a_part_that_was_captured_elsewhere_goes_back_with_its_order",),
     ),
     Bug(
         "dashboard_unnoticed",

@@ -13,6 +13,7 @@ from typing import Any
 import httpx2
 import uvicorn
 from fastapi import FastAPI
+from sqlalchemy import select
 from starlette.types import ASGIApp
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -27,7 +28,7 @@ from db.books import check
 from db.ids import new_id
 from db.seed import seed_prices
 from db.session import Database
-from db.tables import Account, Product
+from db.tables import Account, EventRow, Product
 from domain.books import Finding, ProviderTruth
 from domain.gateway import PaymentGateway
 from domain.orders import Policy, Role
@@ -228,6 +229,17 @@ class Arena:
         """What the provider knows of all orders' money, and everything in the books that is off against it."""
         truth = await stripe_truth(self.stripe.url)
         return truth, await check(self.database, {STRIPE: truth})
+
+    async def incidents(self) -> list[tuple[str, str]]:
+        """The kinds and subjects of the open incidents."""
+        listed = (await self.get("/v1/incidents?open=true&limit=100", Role.ADMIN))["data"]
+        return [(each["kind"], each["subject"]) for each in listed]
+
+    async def logged(self, order_id: str, kind: str) -> list[dict[str, Any]]:
+        """The data of the order's events of one kind."""
+        query = select(EventRow.data).where(EventRow.subject == order_id, EventRow.type == kind)
+        async with self.database.transaction() as session:
+            return list(await session.scalars(query.order_by(EventRow.sequence)))
 
 
 def order_body(

@@ -9,7 +9,7 @@ from temporalio.client import WorkflowHistory
 from db.tables import InboundWebhook
 from domain.orders import Role
 from tests.support.arena import Arena, eventually
-from workflows.names import order_workflow_id
+from tests.support.workflow_side import workflow_of
 
 E = EventType
 # https://docs.temporal.io/cloud/pricing#action: local activities count once for each workflow task they run in.
@@ -45,7 +45,7 @@ async def test_a_card_order_to_its_end_stays_within_the_budget(arena: Arena) -> 
     await arena.command(order, "ship", Role.SELLER)
     await arena.command(order, "deliver")
     await arena.until(order["id"], status="completed")
-    handle = arena.temporal.get_workflow_handle(order_workflow_id(order["id"]))
+    handle = workflow_of(arena, order["id"])
     await handle.result()
 
     async def all_webhooks_came() -> bool:
@@ -66,7 +66,7 @@ async def test_a_card_order_to_its_end_stays_within_the_budget(arena: Arena) -> 
 async def test_up_to_the_answer_of_the_placing_call(arena: Arena) -> None:
     order = (await arena.place(await arena.product(), capture="manual")).json()
 
-    history = await arena.temporal.get_workflow_handle(order_workflow_id(order["id"])).fetch_history()
+    history = await workflow_of(arena, order["id"]).fetch_history()
 
     answered = next(
         event.event_id

@@ -7,7 +7,7 @@ from temporalio.client import WorkflowExecutionStatus
 from domain.books import Invariant
 from domain.orders import Role
 from tests.support.arena import Arena, eventually
-from workflows.names import order_workflow_id
+from tests.support.workflow_side import workflow_of
 
 TOTAL = 2644
 
@@ -68,7 +68,7 @@ async def test_the_buyers_word_ends_the_inspection_window(arena: Arena) -> None:
 async def test_a_cancel_from_temporals_own_ui_is_the_business_cancel(arena: Arena) -> None:
     product = await arena.product(on_hand=3)
     order = (await arena.place(product)).json()
-    handle = arena.temporal.get_workflow_handle(order_workflow_id(order["id"]))
+    handle = workflow_of(arena, order["id"])
 
     await handle.cancel()
 
@@ -82,7 +82,7 @@ async def test_a_cancel_from_temporals_own_ui_is_the_business_cancel(arena: Aren
 async def test_a_cancel_from_temporals_own_ui_is_refused_after_shipment(arena: Arena) -> None:
     order = (await arena.place(await arena.product())).json()
     await arena.command(order, "ship", Role.SELLER)
-    handle = arena.temporal.get_workflow_handle(order_workflow_id(order["id"]))
+    handle = workflow_of(arena, order["id"])
 
     await handle.cancel()
 

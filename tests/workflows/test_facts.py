@@ -6,7 +6,7 @@ from db.tables import Request
 from domain.orders import Role
 from tests.support.arena import Arena, eventually
 from tests.support.behind import OLD, YOUNG, cancelled, claimed, ended, refund_approved, shipped, sweep
-from workflows.names import order_workflow_id
+from tests.support.workflow_side import workflow_of
 
 
 async def test_shipped_goods_are_not_refunded_although_the_workflow_knows_of_no_shipment(arena: Arena) -> None:
@@ -25,7 +25,7 @@ async def test_a_cancellation_from_the_web_ui_does_not_end_what_was_shipped(aren
     order = (await arena.place(await arena.product())).json()["id"]
     await shipped(arena, order, await claimed(arena, order, "ship"))
 
-    await arena.temporal.get_workflow_handle(order_workflow_id(order)).cancel()
+    await workflow_of(arena, order).cancel()
 
     async def reported() -> list[str]:
         listed = (await arena.get("/v1/incidents?open=true", Role.ADMIN))["data"]
@@ -44,7 +44,7 @@ async def test_goods_are_not_shipped_once_their_money_is_on_its_way_back(arena: 
 
     refused = await arena.command(order, "ship", Role.SELLER)
 
-    assert (refused.status_code, refused.json()["code"]) == (409, "order_not_shippable")
+    assert (refused.status_code, refused.json()["code"]) == (409, "money_given_back")
     async with arena.database.transaction() as session:
         await session.execute(update(Request).where(Request.owed).values(created=Request.created - OLD))
     assert (await sweep(arena)).commands == 1

@@ -27,7 +27,7 @@ from tests.support.behind import (
     shipped,
     sweep,
 )
-from workflows.names import order_workflow_id
+from tests.support.workflow_side import workflow_of
 from workflows.order import OrderWorkflow
 from workflows.waking import TemporalWaker
 
@@ -185,7 +185,7 @@ async def test_what_could_not_be_told_in_the_time_of_a_sweep_stays_owed(arena: A
 async def test_a_fact_is_told_when_its_order_is_released(arena: Arena) -> None:
     order = (await arena.place(await arena.product())).json()["id"]
     await shipped(arena, order, await claimed(arena, order, "ship"))
-    handle = arena.temporal.get_workflow_handle(order_workflow_id(order))
+    handle = workflow_of(arena, order)
     held = Command(
         request_id=new_id("req"),
         actor_id=arena.people[Role.ADMIN],

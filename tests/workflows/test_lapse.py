@@ -4,10 +4,11 @@ import asyncio
 
 from sqlalchemy import select
 
-from db.tables import Incident, Payment
+from db.tables import Incident
 from domain.incidents import IncidentKind
 from domain.orders import Role
 from tests.support.arena import Arena, eventually
+from tests.support.provider_side import intent_of
 
 TOTAL = 2644
 # How long the simulator holds money, and how long before its end we act, in seconds.
@@ -24,13 +25,6 @@ async def lapses(arena: Arena) -> list[str]:
     async with arena.database.transaction() as session:
         query = select(Incident.subject).where(Incident.kind == IncidentKind.AUTHORIZATION_LAPSES)
         return list(await session.scalars(query))
-
-
-async def intent_of(arena: Arena, order: str) -> str:
-    async with arena.database.transaction() as session:
-        reference = await session.scalar(select(Payment.reference).where(Payment.order_id == order))
-    assert reference is not None
-    return reference
 
 
 async def test_held_money_is_released_with_its_order_before_it_lapses(arena: Arena) -> None:
@@ -75,7 +69,7 @@ async def test_an_order_whose_hold_is_gone_at_the_provider_ends(arena: Arena) ->
     product = await arena.product(on_hand=3)
     order = (await arena.place(product, capture="manual")).json()["id"]
 
-    arena.stripe.client().v1.payment_intents.cancel(await intent_of(arena, order))
+    arena.stripe.client().v1.payment_intents.cancel(intent_of(arena, order).id)
 
     ended = await arena.until(order, status="cancelled", payment_status="cancelled")
     assert ended["cancel_reason"] == "expired"
@@ -89,7 +83,7 @@ async def test_held_money_that_was_taken_by_another_s_hand_is_booked_and_does_no
     order = (await arena.place(await arena.product(), capture="manual")).json()["id"]
 
     # As an operator does in the provider's dashboard.
-    arena.stripe.client().v1.payment_intents.capture(await intent_of(arena, order))
+    arena.stripe.client().v1.payment_intents.capture(intent_of(arena, order).id)
 
     await arena.until(order, payment_status="completed")
     await asyncio.sleep(HOLD - MARGIN + 1)

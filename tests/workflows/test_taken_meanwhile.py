@@ -2,17 +2,15 @@
 
 import asyncio
 
-from stripe import PaymentIntent
-
 from db.books import check
 from domain.books import ProviderTruth
 from domain.errors import ProviderMismatch
 from domain.gateway import AuthorizeRequest, MoveRequest, PaymentOutcome, Pending
 from providers.stripe import NAME as STRIPE
 from providers.stripe.gateway import StripeGateway
-from tests.support.arena import READ_TIMEOUT, Arena
-from workflows.names import order_workflow_id
-from workflows.order import OrderWorkflow
+from tests.support.arena import Arena
+from tests.support.provider_side import intent_of, served_by
+from tests.support.workflow_side import told_of_news, workflow_of
 
 TOTAL = 2644
 DEAF = {"drop": 1.0}
@@ -45,21 +43,6 @@ class Working(StripeGateway):
     def void(self, request: MoveRequest) -> PaymentOutcome:
         self.asked += 1
         return super().void(request) if self.done else Pending(reference=request.reference)
-
-
-async def served_by(arena: Arena, gateway: StripeGateway) -> None:
-    await arena.stop_workers()
-    arena.providers = {STRIPE: gateway}
-    await arena.start_workers()
-
-
-def intent_of(arena: Arena, order: str) -> PaymentIntent:
-    intents = arena.stripe.client().v1.payment_intents.list().data
-    return next(each for each in intents if each.metadata is not None and each.metadata["order_id"] == order)
-
-
-async def news(arena: Arena, order: str) -> None:
-    await arena.temporal.get_workflow_handle(order_workflow_id(order)).signal(OrderWorkflow.payment_changed)
 
 
 async def books_hold(arena: Arena, order: str) -> None:
@@ -100,19 +83,18 @@ async def test_money_that_somebody_took_at_the_provider_goes_back_with_the_order
 
 async def test_an_order_whose_money_may_be_taken_is_not_given_up_until_it_is_known(arena: Arena) -> None:
     arena.rule(payment_deadline=1)
-    oracle = Oracle("sk_test_arena", api_base=arena.stripe.url, timeout=(1.0, READ_TIMEOUT))
-    await served_by(arena, oracle)
+    oracle = await served_by(arena, Oracle)
     order = (await arena.place(await arena.product())).json()
     assert (order["status"], order["payment_status"]) == ("pending", "unknown")
 
     refused = await arena.command(order, "cancel", key="cancel it")
-    await arena.temporal.get_workflow_handle(order_workflow_id(order["id"])).cancel()
+    await workflow_of(arena, order["id"]).cancel()
     await asyncio.sleep(1.5)
 
     assert (refused.status_code, refused.json()["code"]) == (409, "order_busy")
     assert (await arena.order(order["id"]))["status"] == "pending"
     oracle.clear = True
-    await news(arena, order["id"])
+    await told_of_news(arena, order["id"])
     ended = await arena.until(order["id"], status="cancelled", payment_status="refunded")
     assert ended["cancel_reason"] == "operator"
     assert (await arena.truth(order["id"])).items() >= BACK.items()
@@ -147,8 +129,7 @@ async def test_an_order_whose_debit_is_under_way_waits_beyond_its_deadline(arena
 
 
 async def test_a_hold_that_can_not_be_released_yet_is_released_later(arena: Arena) -> None:
-    working = Working("sk_test_arena", api_base=arena.stripe.url, timeout=(1.0, READ_TIMEOUT))
-    await served_by(arena, working)
+    working = await served_by(arena, Working)
     order = (await arena.place(await arena.product(), capture="manual")).json()["id"]
     arena.answer_within(1)
 
@@ -157,7 +138,7 @@ async def test_a_hold_that_can_not_be_released_yet_is_released_later(arena: Aren
     assert (accepted.status_code, accepted.json()["status"]) == (202, "confirmed")
     assert working.asked == 1
     working.done = True
-    await news(arena, order)
+    await told_of_news(arena, order)
     await arena.until(order, status="cancelled", payment_status="cancelled")
     assert (await arena.truth(order)).items() >= {"voided": TOTAL, "captured": 0}.items()
     await books_hold(arena, order)
