@@ -147,8 +147,11 @@ class Overhearing:
 
 @dataclass(slots=True)
 class Sandbox:
+    """`http` is at the simulator's own address: a client for every call would read the certificates every time."""
+
     url: str
     spoken: list[Spoken]
+    http: httpx2.Client
 
     def client(self, key: str = "sk_test_holdfast") -> stripe.StripeClient:
         return stripe.StripeClient(
@@ -159,26 +162,26 @@ class Sandbox:
         )
 
     def script(self, **script: Any) -> None:
-        httpx2.put(f"{self.url}/_sandbox/script", json=script).raise_for_status()
+        self.http.put("/_sandbox/script", json=script).raise_for_status()
 
     def state(self, order_id: str) -> dict[str, Any]:
-        payments = httpx2.get(f"{self.url}/_sandbox/state").json()["payments"]
+        payments = self.http.get("/_sandbox/state").json()["payments"]
         found: dict[str, Any] = payments.get(order_id, {})
         return found
 
     def requests(self) -> list[dict[str, Any]]:
-        seen: list[dict[str, Any]] = httpx2.get(f"{self.url}/_sandbox/requests").json()["requests"]
+        seen: list[dict[str, Any]] = self.http.get("/_sandbox/requests").json()["requests"]
         return seen
 
     def reset(self) -> None:
-        httpx2.post(f"{self.url}/_sandbox/reset").raise_for_status()
+        self.http.post("/_sandbox/reset").raise_for_status()
 
     def challenge(self, intent_id: str, outcome: str) -> httpx2.Response:
-        return httpx2.post(f"{self.url}/_sandbox/3ds/{intent_id}", params={"outcome": outcome})
+        return self.http.post(f"/_sandbox/3ds/{intent_id}", params={"outcome": outcome})
 
     def post(self, path: str, data: dict[str, str], **headers: str) -> httpx2.Response:
         sent = {"Authorization": "Bearer sk_test_holdfast", **headers}
-        return httpx2.post(self.url + path, data=data, headers=sent, timeout=10)
+        return self.http.post(path, data=data, headers=sent)
 
 
 @contextlib.contextmanager
@@ -191,7 +194,9 @@ def open_sandbox(webhook_url: str | None = None, state: Path | None = None, **mo
     thread.start()
     try:
         wait_until(lambda: server.started)
-        yield Sandbox(f"http://127.0.0.1:{listening.getsockname()[1]}", app.spoken)
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        with httpx2.Client(base_url=url, timeout=10) as http:
+            yield Sandbox(url, app.spoken, http)
     finally:
         server.should_exit = True
         thread.join()

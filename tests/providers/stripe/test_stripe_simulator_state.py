@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
 import stripe
 
@@ -24,11 +25,13 @@ def process(
     command = [sys.executable, "-m", "sandbox.stripe", "--port", str(port), "--webhook-secret", SECRET]
     command += ["--state", str(state)] if state else []
     command += ["--webhook-url", webhook_url] if webhook_url else []
-    sandbox = Sandbox(f"http://127.0.0.1:{port}", [])
+    url = f"http://127.0.0.1:{port}"
     running = subprocess.Popen(command, cwd=ROOT)
     try:
-        wait_until(lambda: answers(sandbox))
-        yield sandbox, running
+        with httpx2.Client(base_url=url, timeout=10) as http:
+            sandbox = Sandbox(url, [], http)
+            wait_until(lambda: answers(sandbox))
+            yield sandbox, running
     finally:
         running.kill()
         running.wait()
