@@ -1,7 +1,8 @@
 """What routes are given: the wiring of this process, and who is calling."""
 
+from asyncio import Semaphore
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -16,6 +17,10 @@ from domain.gateway import WebhookVerifier
 from domain.orders import Policy, Role
 from domain.values import Value
 
+# How many orders a process places at once; the others wait for their turn. All let in together, the last of a burst
+# would run out of time for a database connection or for Temporal's answer, and be refused.
+_PLACED_AT_ONCE = 400
+
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
@@ -28,6 +33,7 @@ class Wiring:
     policy: Policy
     answer_budget_seconds: float
     temporal_ui_url: str | None
+    placing: Semaphore = field(default_factory=lambda: Semaphore(_PLACED_AT_ONCE))
 
 
 class Principal(Value):

@@ -151,18 +151,18 @@ async def place_order(
         claim.owed = said is calls.Said.LATER
         return await orders.outcome(wired, caller, claim, 201)
 
-    return await once.once(
-        Call(
-            caller=caller,
-            route=PLACE_ROUTE,
-            body=body.model_dump(mode="json"),
-            resource_id=new_id("ord"),
-            recall=partial(orders.recall, wired, caller, 201),
-            prepare=currency_of,
-            act=act,
-            owed=True,
-        )
+    call = Call(
+        caller=caller,
+        route=PLACE_ROUTE,
+        body=body.model_dump(mode="json"),
+        resource_id=new_id("ord"),
+        recall=partial(orders.recall, wired, caller, 201),
+        prepare=currency_of,
+        act=act,
+        owed=True,
     )
+    async with wired.placing:
+        return await once.once(call)
 
 
 @router.get("", operation_id="listOrders")

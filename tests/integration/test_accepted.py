@@ -1,5 +1,8 @@
 """Orders that were accepted before they were decided: what a client sees of them, and when they are refused."""
 
+import asyncio
+from dataclasses import replace
+
 from domain.orders import Role
 from tests.support.arena import Arena
 
@@ -22,3 +25,15 @@ async def test_an_order_that_is_refused_after_it_was_accepted_says_so(arena: Are
     assert (repeat.status_code, repeat.json()["code"]) == (409, "out_of_stock")
     assert (await arena.get("/v1/orders", Role.ADMIN))["data"] == []
     assert arena.stripe.requests() == []
+
+
+async def test_an_order_waits_for_its_turn_when_too_many_are_placed_at_once(arena: Arena) -> None:
+    product, turn = await arena.product(), asyncio.Semaphore(0)
+    arena.app.state.wiring = replace(arena.app.state.wiring, placing=turn)
+
+    placing = asyncio.create_task(arena.place(product))
+
+    assert await asyncio.wait({placing}, timeout=0.5) == (set(), {placing})
+    assert (await arena.get("/v1/orders"))["data"] == []
+    turn.release()
+    assert (await placing).status_code == 201
