@@ -10,7 +10,7 @@ from tests.support.arena import Arena
 async def test_an_order_that_is_refused_after_it_was_accepted_says_so(arena: Arena) -> None:
     product = await arena.product(on_hand=1)
     await arena.stop_workers()
-    arena.answer_within(0.3)
+    arena.answer_within(1)
     accepted = await arena.place(product, 2, key="too many")
     assert (accepted.status_code, accepted.json()["status"]) == (202, "pending")
     order = accepted.json()["id"]

@@ -74,7 +74,7 @@ async def test_an_order_that_temporal_never_confirmed_is_not_called_accepted(
     arena: Arena, temporal: TemporalServer
 ) -> None:
     product = await arena.product(on_hand=2)
-    arena.answer_within(0.5)
+    arena.answer_within(1)
 
     async with frozen(temporal):
         refused = await arena.place(product, key="patience")
@@ -91,7 +91,7 @@ async def test_a_command_that_temporal_never_confirmed_is_not_called_accepted(
     arena: Arena, temporal: TemporalServer
 ) -> None:
     order = (await arena.place(await arena.product(), capture="manual")).json()
-    arena.answer_within(0.5)
+    arena.answer_within(1)
 
     async with frozen(temporal):
         refused = await arena.command(order, "ship", Role.SELLER, key="ship it")

@@ -48,6 +48,8 @@ ADDRESS = {
 }
 # Far below the default: a lost answer is noticed soon.
 READ_TIMEOUT = 1.0
+# A deadline in seconds that a few calls keep even on a busy machine.
+SOON = 5
 
 
 class _Served(uvicorn.Server):

@@ -11,7 +11,7 @@ from domain.errors import ProviderMismatch
 from domain.gateway import MoveRequest, PaymentOutcome
 from domain.orders import OrderStatus, Role
 from providers.stripe.gateway import StripeGateway
-from tests.support.arena import Arena, eventually
+from tests.support.arena import SOON, Arena, eventually
 from tests.support.provider_side import served_by
 from tests.support.workflow_side import needs_attention, told_of_news, workflow_of
 from workflows.order import OrderWorkflow
@@ -117,7 +117,7 @@ async def test_what_a_persons_cancellation_could_not_undo_is_tried_again(arena: 
 
 async def test_a_cancellation_from_the_web_ui_that_meets_a_refused_order_changes_nothing(arena: Arena) -> None:
     await arena.stop_workers()
-    arena.answer_within(0.3)
+    arena.answer_within(1)
     order = (await arena.place(await arena.product(on_hand=1), 2)).json()["id"]
     handle = workflow_of(arena, order)
     await handle.cancel()
@@ -129,7 +129,7 @@ async def test_a_cancellation_from_the_web_ui_that_meets_a_refused_order_changes
 
 
 async def test_delivered_goods_are_not_refunded_when_their_order_can_not_be_completed(arena: Arena) -> None:
-    arena.rule(inspection_window=2)
+    arena.rule(inspection_window=SOON)
     order = (await arena.place(await arena.product())).json()["id"]
     await arena.command(order, "ship", Role.SELLER)
     await arena.insist(order, "deliver", Role.SELLER)

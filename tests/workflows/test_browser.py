@@ -7,7 +7,7 @@ import pytest
 from stripe import CardError, StripeClient
 
 from domain.orders import Role
-from tests.support.arena import Arena
+from tests.support.arena import SOON, Arena
 
 TOTAL = 2644
 DEAF = {"drop": 1.0}
@@ -69,7 +69,7 @@ async def test_a_buyer_who_is_declined_pays_on_the_same_page_after_all(arena: Ar
 
 
 async def test_a_buyer_who_gives_no_card_in_time_loses_the_goods_and_can_not_pay_any_more(arena: Arena) -> None:
-    arena.rule(payment_deadline=1)
+    arena.rule(payment_deadline=SOON)
     product = await arena.product(on_hand=3)
     order = await placed(arena, product)
 

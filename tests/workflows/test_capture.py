@@ -6,7 +6,7 @@ from typing import Any
 from domain.gateway import Declined, MoveRequest, PaymentOutcome, Pending
 from domain.orders import Role
 from providers.stripe.gateway import StripeGateway
-from tests.support.arena import Arena
+from tests.support.arena import Arena, eventually
 from tests.support.provider_side import intent_of, served_by
 from tests.support.workflow_side import needs_attention, told_of_news
 
@@ -124,6 +124,10 @@ async def test_a_capture_that_the_provider_works_on_ships_once_it_is_made(arena:
     arena.answer_within(1)
     assert (await arena.command(order, "ship", Role.SELLER)).status_code == 202
 
+    async def captured() -> bool:
+        return bool((await arena.truth(order))["captures"])
+
+    await eventually(captured)
     # What a provider tells while it is asked is superseded by its answer, and told again by the sweep.
     await told_of_news(arena, order)
 

@@ -6,7 +6,7 @@ from temporalio.client import WorkflowExecutionStatus
 
 from domain.books import Invariant
 from domain.orders import Role
-from tests.support.arena import Arena, eventually
+from tests.support.arena import SOON, Arena, eventually
 from tests.support.workflow_side import workflow_of
 
 TOTAL = 2644
@@ -27,7 +27,7 @@ async def test_an_unpaid_order_expires_and_gives_everything_back(arena: Arena) -
 
 
 async def test_a_three_d_secure_order_that_is_never_confirmed_expires_without_anything_open(arena: Arena) -> None:
-    arena.rule(payment_deadline=1)
+    arena.rule(payment_deadline=SOON)
 
     order = (await arena.place(await arena.product(), card="pm_card_authenticationRequired")).json()
 
@@ -43,7 +43,7 @@ async def test_a_three_d_secure_order_that_is_never_confirmed_expires_without_an
 
 
 async def test_the_sellers_word_on_delivery_counts_after_the_inspection_window(arena: Arena) -> None:
-    arena.rule(inspection_window=2)
+    arena.rule(inspection_window=SOON)
     order = (await arena.place(await arena.product())).json()
     await arena.command(order, "ship", Role.SELLER)
 
@@ -98,8 +98,8 @@ async def test_a_cancel_from_temporals_own_ui_is_refused_after_shipment(arena: A
 
 
 async def test_an_order_is_busy_while_its_payment_is_under_way(arena: Arena) -> None:
-    arena.stripe.script(faults=[{"method": "POST", "path": "/v1/payment_intents", "do": "slow", "ms": 900}])
-    arena.answer_within(0.4)
+    arena.stripe.script(faults=[{"method": "POST", "path": "/v1/payment_intents", "do": "error_500"}])
+    arena.answer_within(1)
 
     accepted = await arena.place(await arena.product())
 
@@ -109,6 +109,7 @@ async def test_an_order_is_busy_while_its_payment_is_under_way(arena: Arena) -> 
     assert (busy.status_code, busy.json()["code"]) == (409, "order_busy")
     assert "Retry-After" in busy.headers
     arena.answer_within(10)
+    arena.stripe.script()
     await arena.until(order, status="confirmed")
     again = await arena.command(order, "cancel", key="cancel it")
     assert (again.status_code, again.json()["status"]) == (200, "cancelled")
@@ -129,7 +130,7 @@ async def test_a_buyers_later_choice_at_the_deadline_wins_or_loses_whole(arena: 
 
 
 async def test_a_refund_that_fails_after_it_was_paid_is_booked_back_and_a_person_s_matter(arena: Arena) -> None:
-    arena.stripe.script(refund_turns_ms=1500)
+    arena.stripe.script(refund_turns_ms=1000 * SOON)
     order = (await arena.place(await arena.product(), card="pm_card_refundFail")).json()["id"]
     await arena.command(order, "cancel")
     await arena.until(order, status="cancelled", payment_status="refunded")
@@ -149,7 +150,7 @@ async def test_a_refund_that_fails_after_it_was_paid_is_booked_back_and_a_person
 
 async def test_a_refund_that_is_cancelled_at_the_provider_is_reversed_and_a_person_s_matter(arena: Arena) -> None:
     cancelled = {"method": "POST", "path": "/v1/refunds", "do": "refund_canceled_later"}
-    arena.stripe.script(refund_turns_ms=1500, faults=[cancelled])
+    arena.stripe.script(refund_turns_ms=1000 * SOON, faults=[cancelled])
     order = (await arena.place(await arena.product())).json()["id"]
     await arena.command(order, "cancel")
     await arena.until(order, status="cancelled", payment_status="refunded")

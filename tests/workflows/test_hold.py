@@ -6,7 +6,7 @@ from typing import Any
 from domain.gateway import MoveRequest, PaymentOutcome
 from domain.orders import Role
 from providers.stripe.gateway import StripeGateway
-from tests.support.arena import Arena, eventually
+from tests.support.arena import SOON, Arena, eventually
 from tests.support.provider_side import served_by
 
 HOLD = {"reason": "fraud_review", "note": "the bank called"}
@@ -59,7 +59,7 @@ async def test_who_held_and_released_an_order_and_why_is_on_record_once(arena: A
 
 async def test_a_hold_gets_through_to_a_busy_order_which_ends_its_step_and_stops(arena: Arena) -> None:
     slow = await served_by(arena, Slow)
-    arena.answer_within(0.3)
+    arena.answer_within(1)
     order = (await arena.place(await arena.product(), capture="manual")).json()["id"]
     await arena.until(order, payment_status="authorized")
     assert (await arena.command(order, "ship", Role.SELLER)).status_code == 202
@@ -92,7 +92,7 @@ async def test_staff_may_cancel_a_held_order_and_its_buyer_may_not(arena: Arena)
 
 
 async def test_a_held_order_does_not_expire_until_it_is_released(arena: Arena) -> None:
-    arena.rule(payment_deadline=1)
+    arena.rule(payment_deadline=SOON)
     product = await arena.product(on_hand=3)
     unpaid = (await arena.place(product, card="pm_card_chargeDeclined")).json()["id"]
     await operator(arena, unpaid, "hold", **HOLD)
@@ -107,7 +107,7 @@ async def test_a_held_order_does_not_expire_until_it_is_released(arena: Arena) -
 
 
 async def test_a_held_order_is_not_completed_until_it_is_released(arena: Arena) -> None:
-    arena.rule(inspection_window=2)
+    arena.rule(inspection_window=SOON)
     held, other = [(await arena.place(await arena.product())).json()["id"] for _ in range(2)]
     for order in (held, other):
         await arena.command(order, "ship", Role.SELLER)

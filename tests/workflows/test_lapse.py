@@ -7,12 +7,12 @@ from sqlalchemy import select
 from db.tables import Incident
 from domain.incidents import IncidentKind
 from domain.orders import Role
-from tests.support.arena import Arena, eventually
+from tests.support.arena import SOON, Arena, eventually
 from tests.support.provider_side import intent_of
 
 TOTAL = 2644
 # How long the simulator holds money, and how long before its end we act, in seconds.
-HOLD, MARGIN = 6, 4
+HOLD, MARGIN = SOON + 4, 4
 
 
 def soon(arena: Arena) -> None:
@@ -47,7 +47,7 @@ async def test_a_shipped_order_does_not_lapse(arena: Arena) -> None:
     order = (await arena.place(await arena.product(), capture="manual")).json()["id"]
 
     assert (await arena.command(order, "ship", Role.SELLER)).status_code == 200
-    await asyncio.sleep(HOLD - MARGIN + 1)
+    await asyncio.sleep(SOON + 1)
 
     assert (await arena.order(order))["status"] == "shipped"
     assert (await arena.truth(order))["captured"] == TOTAL
@@ -86,7 +86,7 @@ async def test_held_money_that_was_taken_by_another_s_hand_is_booked_and_does_no
     arena.stripe.client().v1.payment_intents.capture(intent_of(arena, order).id)
 
     await arena.until(order, payment_status="completed")
-    await asyncio.sleep(HOLD - MARGIN + 1)
+    await asyncio.sleep(SOON + 1)
     assert (await arena.insist(order, "ship", Role.SELLER)).json()["status"] == "shipped"
     assert (await arena.truth(order)).items() >= {"captured": TOTAL, "captures": 1, "refunds": 0}.items()
     assert (await arena.audit())[1] == ()

@@ -8,7 +8,7 @@ from domain.errors import ProviderMismatch
 from domain.gateway import AuthorizeRequest, MoveRequest, PaymentOutcome, Pending
 from providers.stripe import NAME as STRIPE
 from providers.stripe.gateway import StripeGateway
-from tests.support.arena import Arena
+from tests.support.arena import SOON, Arena, eventually
 from tests.support.provider_side import intent_of, served_by
 from tests.support.workflow_side import told_of_news, workflow_of
 
@@ -52,7 +52,7 @@ async def books_hold(arena: Arena, order: str) -> None:
 
 
 async def test_a_buyer_who_confirms_at_the_bank_when_the_order_expires_gets_the_money_back(arena: Arena) -> None:
-    arena.rule(payment_deadline=2)
+    arena.rule(payment_deadline=SOON)
     arena.stripe.script(webhooks=DEAF)
     product = await arena.product(on_hand=3)
     order = (await arena.place(product, card="pm_card_authenticationRequired")).json()
@@ -118,7 +118,7 @@ async def debited(arena: Arena) -> tuple[str, str]:
 
 async def test_an_order_whose_debit_is_under_way_waits_beyond_its_deadline(arena: Arena) -> None:
     arena.rule(payment_deadline=1)
-    arena.stripe.script(processing_ms=2500)
+    arena.stripe.script(processing_ms=1000 * SOON)
     order, _ = await debited(arena)
 
     busy = await arena.command(order, "cancel")
@@ -136,7 +136,7 @@ async def test_a_hold_that_can_not_be_released_yet_is_released_later(arena: Aren
     accepted = await arena.command(order, "cancel")
 
     assert (accepted.status_code, accepted.json()["status"]) == (202, "confirmed")
-    assert working.asked == 1
+    await eventually(lambda: working.asked)
     working.done = True
     await told_of_news(arena, order)
     await arena.until(order, status="cancelled", payment_status="cancelled")
