@@ -229,8 +229,9 @@ async def end_twice_during_a_payment(arena: Arena, product: str) -> End:
     await TemporalCancel().say(arena, order, "")
 
     tried = await trying
-    assert tried.status_code == 200, tried.text
-    end = unpaid((await arena.order(order))["cancel_reason"])
+    # Where the machine is busy, the tries outlast the API's patience.
+    assert tried.status_code in {200, 202}, tried.text
+    end = unpaid((await arena.until(order, status="cancelled"))["cancel_reason"])
     await end.reached(arena, order)
     return end
 
