@@ -82,7 +82,7 @@ async def shop(arena: Arena) -> AsyncIterator[Shop]:
         yield opened
 
 
-@pytest.mark.timeout(sized(600, 1200))
+@pytest.mark.timeout(sized(600, 2400))
 @pytest.mark.parametrize("run", range(RUNS))
 async def test_a_worker_killed_anywhere_leaves_every_order_right(shop: Shop, hatchery: Hatchery, run: int) -> None:
     assert registered(shop.arena) == set(REACHED_BY), "an activity without a story, or a story without its activity"

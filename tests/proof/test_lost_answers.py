@@ -74,7 +74,7 @@ OPERATIONS = {
 }
 
 
-@pytest.mark.timeout(sized(300, 1200))
+@pytest.mark.timeout(sized(300, 2400))
 @pytest.mark.parametrize("when", LOST)
 @pytest.mark.parametrize("name", OPERATIONS)
 async def test_a_lost_answer_has_no_second_effect(arena: Arena, name: str, when: str) -> None:

@@ -32,7 +32,7 @@ Result = TypeVar("Result")
 ON_HAND = 8
 STEP_SECONDS = 60.0
 # Parts run beside each other, each with a seed of its own.
-PARTS, EXAMPLES, STEPS = sized(1, 6), sized(10, 50), sized(12, 30)
+PARTS, EXAMPLES, STEPS = sized(1, 3), sized(10, 50), sized(12, 30)
 PROVES = f"{PARTS * EXAMPLES} examples of up to {STEPS} commands"
 SIZE = settings(
     max_examples=EXAMPLES,

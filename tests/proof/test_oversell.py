@@ -17,7 +17,7 @@ PATIENCE_SECONDS = sized(60, 400)
 PROVES = f"{BUYERS} buyers for {PIECES} pieces"
 
 
-@pytest.mark.timeout(sized(300, 600))
+@pytest.mark.timeout(sized(300, 1200))
 async def test_exactly_what_there_is_gets_sold(arena: Arena) -> None:
     product = await arena.product(on_hand=PIECES)
     double = order_body(product)

@@ -122,7 +122,7 @@ PAIRS = {
 }
 
 
-@pytest.mark.timeout(sized(120, 900))
+@pytest.mark.timeout(sized(120, 2400))
 @pytest.mark.parametrize("name", PAIRS)
 async def test_one_of_two_happens_and_the_other_is_told_why_not(arena: Arena, name: str) -> None:
     pair, product, seed = PAIRS[name], await arena.product(on_hand=ON_HAND), f"{SEED} of {name}"
@@ -199,7 +199,7 @@ LATE = {
 }
 
 
-@pytest.mark.timeout(sized(120, 900))
+@pytest.mark.timeout(sized(120, 2400))
 @pytest.mark.parametrize("name", LATE)
 async def test_a_payment_at_the_deadline_is_taken_in_time_or_not_kept(arena: Arena, name: str) -> None:
     late, product, seed = LATE[name], await arena.product(on_hand=ON_HAND), f"{SEED} of {name}"

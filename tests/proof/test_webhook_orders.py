@@ -90,7 +90,7 @@ async def office(database: Database, temporal: TemporalServer) -> AsyncIterator[
             yield Office(shop, inbox)
 
 
-@pytest.mark.timeout(sized(120, 900))
+@pytest.mark.timeout(sized(120, 2400))
 @pytest.mark.parametrize("flow", FLOWS)
 async def test_an_order_ends_right_however_its_webhooks_come(office: Office, flow: str) -> None:
     story, told = STORIES[flow], dict[str, str]()
