@@ -13,7 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.incidents import IncidentKind
     from domain.orders import CancelReason, Command, OrderState, OrderStatus, Role
     from workflows.fulfilment import FulfilmentStage
-    from workflows.progress import Progress
+    from workflows.progress import Matter, Progress
 
 
 # How long an order that could not be unwound waits before the next try, unless the provider has news.
@@ -77,13 +77,14 @@ class CancellationStage:
         except FailureError as undone:
             await self._not_undone(undone)
             raise
+        progress.settled(Matter.UNWINDING)
         progress.tell(f"Ended: {reason}.")
 
     async def _not_undone(self, undone: FailureError) -> None:
         workflow.logger.error("order can't be unwound", exc_info=undone)
         # Goods are on their way that this workflow did not know of: the order is no more to end.
         self.progress.ending = not _shipped(undone)
-        self.progress.ask_for_attention("Something could not be undone; a person has to look.")
+        self.progress.ask_for_attention(Matter.UNWINDING, "Something could not be undone; a person has to look.")
         await self.progress.report(IncidentKind.ORDER_NOT_UNWOUND, told(undone))
 
     async def insist(

@@ -15,7 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.incidents import IncidentKind
     from domain.orders import Command, OrderState, OrderStatus, Role
     from workflows.policies import at_provider, in_database
-    from workflows.progress import Progress
+    from workflows.progress import Matter, Progress
 
 # How long a provider that works on a capture is left alone before it is asked again.
 _LOOK_AGAIN = timedelta(minutes=10)
@@ -66,9 +66,10 @@ class FulfilmentStage:
             shipment = await in_database(FulfilmentActivities.ship, step, "Write the shipment down")
             self.progress.state = shipment.state
             if shipment.refused is not None:
-                self.progress.ask_for_attention("The money could not be captured; nothing was shipped.")
+                self.progress.ask_for_attention(Matter.CAPTURE, "The money could not be captured; nothing was shipped.")
                 raise as_failure(CaptureFailed(reason=shipment.refused))
             self.shipping_began = True
+            self.progress.settled(Matter.CAPTURE)
             self.progress.tell("On its way to the buyer.")
             return shipment.state
 
@@ -96,7 +97,7 @@ class FulfilmentStage:
                 assert read is not None, "what has a reference is read, not searched"
                 said = read
         except FailureError as failure:
-            self.progress.ask_for_attention("The capture can't be made; nothing was shipped.")
+            self.progress.ask_for_attention(Matter.CAPTURE, "The capture can't be made; nothing was shipped.")
             await self.progress.report(IncidentKind.PAYMENT_UNKNOWN, f"capture: {told(failure)}")
             raise
         return said

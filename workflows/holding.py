@@ -11,7 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.errors import OrderBusy, OrderClosed, OrderNotHeld
     from domain.orders import Command, OrderState
     from workflows.policies import by_hand
-    from workflows.progress import Progress
+    from workflows.progress import Matter, Progress
 
 _SUMMARY = {True: "Write the hold down", False: "Write the release down"}
 
@@ -64,4 +64,4 @@ class Holding:
                 await by_hand(RepairActivities.record_hold, step, _SUMMARY[step.held])
             except FailureError as failure:
                 workflow.logger.error("a hold could not be written down", exc_info=failure)
-                self.progress.ask_for_attention("A hold or release could not be written down.")
+                self.progress.ask_for_attention(Matter.HOLD, "A hold or release could not be written down.")

@@ -10,7 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.incidents import IncidentKind
     from domain.payments import PaymentStatus
     from workflows.payment import PaymentStage
-    from workflows.progress import Progress
+    from workflows.progress import Matter, Progress
 
 
 class HeldMoney:
@@ -45,7 +45,7 @@ class HeldMoney:
         return self._only_held
 
     async def _report(self, story: str, details: str) -> None:
-        self.progress.ask_for_attention(story)
+        self.progress.ask_for_attention(Matter.LAPSE, story)
         await self.progress.report(IncidentKind.AUTHORIZATION_LAPSES, details)
 
     @property

@@ -15,7 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.holding import Holding
     from workflows.lapse import HeldMoney
     from workflows.payment import PaymentStage
-    from workflows.progress import Progress
+    from workflows.progress import Matter, Progress
     from workflows.uncancelled import finish_despite_cancel
 
 # How long an order that can't be completed waits before the next try.
@@ -65,7 +65,7 @@ class OrderWorkflow:
         workflow.logger.error("order can't go on", exc_info=failure)
         # It was the order's own step that failed: nobody else is at it.
         self.progress.busy = None
-        self.progress.ask_for_attention("A step can't succeed; giving everything back.")
+        self.progress.ask_for_attention(Matter.STEP, "A step can't succeed; giving everything back.")
         await self.progress.free()
         await self.cancellation.insist(CancelReason.OPERATOR, end=OrderStatus.FAILED)
 

@@ -33,7 +33,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.repair import Verdict
     from domain.values import Value
     from workflows.policies import KEY_WINDOW, LOOK, at_provider, in_database
-    from workflows.progress import Progress
+    from workflows.progress import Matter, Progress
     from workflows.resolution import not_paid, resolved
     from workflows.reversal import give_back
 
@@ -180,6 +180,8 @@ class PaymentStage:
         )
         self.recorded = attempt.number
         self.progress.busy = None
+        if not isinstance(outcome, Unknown):
+            self.progress.settled(Matter.PAYMENT)
         self.progress.tell(_STORIES[outcome.kind])
         return outcome
 
@@ -193,7 +195,7 @@ class PaymentStage:
             while not isinstance(outcome, Authorized | Captured) and self.choice is None:
                 self.open_for_choice = isinstance(outcome, Declined) and not self.progress.closed
                 if isinstance(outcome, Unknown):
-                    self.progress.ask_for_attention(_STORIES[outcome.kind])
+                    self.progress.ask_for_attention(Matter.PAYMENT, _STORIES[outcome.kind])
                 # An order is never given up while its money may be taken.
                 until = None if self.progress.undecided else self.deadline
                 if not await self._wait(self._told, until):

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 from temporalio import workflow
@@ -20,6 +21,17 @@ with workflow.unsafe.imports_passed_through():
     from workflows.policies import by_hand
 
 Undo = Callable[[Cancellation], Awaitable[None]]
+
+
+class Matter(StrEnum):
+    """What a person has to look at."""
+
+    PAYMENT = "payment"
+    LAPSE = "lapse"
+    CAPTURE = "capture"
+    HOLD = "hold"
+    STEP = "step"
+    UNWINDING = "unwinding"
 
 
 class Progress:
@@ -41,6 +53,8 @@ class Progress:
         self._story = ""
         # The provider told of a change; many tellings are one re-read.
         self.changed = False
+        # What a person was asked to look at, and what has not settled itself since.
+        self.matters: set[Matter] = set()
         # What to undo, oldest first; each is pushed before its stage acts.
         self.undo: list[Undo] = []
 
@@ -114,10 +128,19 @@ class Progress:
             updates.append(names.AMOUNT_MINOR.value_set(self.amount))
         workflow.upsert_search_attributes(updates)
 
-    def ask_for_attention(self, story: str) -> None:
+    def ask_for_attention(self, matter: Matter, story: str) -> None:
         """Mark the order for a person."""
-        workflow.upsert_search_attributes([names.NEEDS_ATTENTION.value_set(value=True)])
+        if not self.matters:
+            workflow.upsert_search_attributes([names.NEEDS_ATTENTION.value_set(value=True)])
+        self.matters.add(matter)
         self.tell(story)
+
+    def settled(self, matter: Matter) -> None:
+        """Take the mark off when nothing else asks for a person."""
+        if matter in self.matters:
+            self.matters.remove(matter)
+            if not self.matters:
+                workflow.upsert_search_attributes([names.NEEDS_ATTENTION.value_set(value=False)])
 
     async def report(self, kind: IncidentKind, details: str) -> None:
         """Open an incident about this order."""

@@ -198,6 +198,14 @@ DECIDING = (
         (_RESOLUTION + "test_a_payment_is_not_paid_by_a_person_s_word_alone",),
     ),
     Bug(
+        "attention_for_ever",
+        "An order that settled itself still asks for a person.",
+        "workflows/progress.py",
+        "value_set(value=False)",
+        "value_set(value=True)",
+        (_RESOLUTION + "test_an_unknown_payment_that_settles_itself_needs_no_person_any_more",),
+    ),
+    Bug(
         "lost_hold_unseen",
         "Nobody listens to the provider while it holds the money.",
         "workflows/lapse.py",

@@ -18,5 +18,9 @@ async def needs_attention(arena: Arena, order: str) -> bool:
     return bool(seen.typed_search_attributes.get(NEEDS_ATTENTION))
 
 
+async def needs_nobody(arena: Arena, order: str) -> bool:
+    return not await needs_attention(arena, order)
+
+
 async def told_of_news(arena: Arena, order: str) -> None:
     await workflow_of(arena, order).signal(OrderWorkflow.payment_changed)

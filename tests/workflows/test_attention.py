@@ -13,7 +13,7 @@ from domain.orders import OrderStatus, Role
 from providers.stripe.gateway import StripeGateway
 from tests.support.arena import SOON, Arena, eventually
 from tests.support.provider_side import served_by
-from tests.support.workflow_side import needs_attention, told_of_news, workflow_of
+from tests.support.workflow_side import needs_attention, needs_nobody, told_of_news, workflow_of
 from workflows.order import OrderWorkflow
 
 TOTAL = 2644
@@ -96,6 +96,7 @@ async def test_an_order_half_given_back_ships_no_more_and_ends_once_it_can(
     stubborn.mended = True
     await mend(arena, order)
     await arena.until(order, status="cancelled", payment_status="cancelled")
+    await eventually(lambda: needs_nobody(arena, order))
     assert (await arena.get(f"/v1/products/{product}"))["stock"] == 3
 
 

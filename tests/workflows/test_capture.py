@@ -112,8 +112,10 @@ async def test_a_declined_capture_ships_nothing_and_can_be_asked_for_again(arena
     assert (refused.status_code, refused.json()["code"]) == (409, "capture_failed")
     assert "declined" in refused.json()["detail"]
     assert (await arena.order(order))["payment_status"] == "authorized"
+    assert await needs_attention(arena, order)
     gateway.mended = True
     assert (await arena.command(order, "ship", Role.SELLER)).json()["status"] == "shipped"
+    assert not await needs_attention(arena, order)
     assert (await arena.truth(order))["captures"] == 1
     assert (await arena.audit())[1] == ()
 

@@ -9,7 +9,7 @@ from domain.orders import Role
 from providers.stripe.gateway import StripeGateway
 from tests.support.arena import Arena, eventually
 from tests.support.provider_side import served_by
-from tests.support.workflow_side import told_of_news, workflow_of
+from tests.support.workflow_side import needs_attention, needs_nobody, told_of_news, workflow_of
 
 TOTAL = 2644
 
@@ -90,6 +90,18 @@ def late_payment(arena: Arena, order: dict[str, Any]) -> None:
 async def gone(arena: Arena, order: str) -> None:
     """Wait until the order's workflow has closed."""
     await workflow_of(arena, order).result()
+
+
+async def test_an_unknown_payment_that_settles_itself_needs_no_person_any_more(arena: Arena) -> None:
+    gateway = await served_by(arena, Nowhere)
+    order = (await unknown_order(arena))["id"]
+    await eventually(lambda: needs_attention(arena, order))
+    gateway.clear = True
+
+    await told_of_news(arena, order)
+
+    await arena.until(order, status="confirmed", payment_status="completed")
+    await eventually(lambda: needs_nobody(arena, order))
 
 
 async def test_an_unknown_payment_that_the_provider_knows_ends_as_the_provider_says(arena: Arena) -> None:
