@@ -78,6 +78,8 @@ class CancellationStage:
             await self._not_undone(undone)
             raise
         progress.settled(Matter.UNWINDING)
+        # What could not be captured was given back: nobody has to capture it any more.
+        progress.settled(Matter.CAPTURE)
         progress.tell(f"Ended: {reason}.")
 
     async def _not_undone(self, undone: FailureError) -> None:

@@ -8,7 +8,7 @@ from domain.orders import Role
 from providers.stripe.gateway import StripeGateway
 from tests.support.arena import Arena, eventually
 from tests.support.provider_side import intent_of, served_by
-from tests.support.workflow_side import needs_attention, told_of_news
+from tests.support.workflow_side import needs_attention, needs_nobody, told_of_news
 
 TOTAL = 2644
 
@@ -118,6 +118,17 @@ async def test_a_declined_capture_ships_nothing_and_can_be_asked_for_again(arena
     assert not await needs_attention(arena, order)
     assert (await arena.truth(order))["captures"] == 1
     assert (await arena.audit())[1] == ()
+
+
+async def test_an_order_cancelled_after_a_declined_capture_asks_for_nobody(arena: Arena) -> None:
+    await served_by(arena, Refusing)
+    order = (await arena.place(await arena.product(), capture="manual")).json()["id"]
+    await arena.command(order, "ship", Role.SELLER)
+    assert await needs_attention(arena, order)
+
+    assert (await arena.command(order, "cancel")).json()["status"] == "cancelled"
+
+    await eventually(lambda: needs_nobody(arena, order))
 
 
 async def test_a_capture_that_the_provider_works_on_ships_once_it_is_made(arena: Arena) -> None:
