@@ -70,7 +70,8 @@ class Pair:
         assert placed.status_code == 201, placed.text
         order: str = placed.json()["id"]
         if self.shipped:
-            await arena.command(order, "ship", Role.SELLER)
+            shipped = await arena.insist(order, "ship", Role.SELLER)
+            assert shipped.status_code == 200, shipped.text
         return order
 
     async def run(self, arena: Arena, product: str, seconds: float) -> str:
