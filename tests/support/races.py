@@ -79,7 +79,14 @@ class Command:
     later: bool = False
 
     async def say(self, arena: Arena, order_id: str, key: str) -> httpx2.Response:
-        return await arena.command(order_id, self.verb, self.who, key, **self._body)
+        """The answer; while Temporal closes the workflow nobody can be told anything, so the call is made again."""
+
+        async def answered() -> httpx2.Response | None:
+            answer = await arena.command(order_id, self.verb, self.who, key, **self._body)
+            return None if answer.status_code == 503 else answer
+
+        answer: httpx2.Response = await eventually(answered)
+        return answer
 
     async def won(self, arena: Arena, order_id: str, key: str, answer: httpx2.Response) -> bool:
         """Whether it was done. A final answer is the same when it is asked for again; `order_busy` is not final."""
