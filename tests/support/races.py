@@ -79,7 +79,7 @@ class Command:
     later: bool = False
 
     async def say(self, arena: Arena, order_id: str, key: str) -> httpx2.Response:
-        """The answer; while Temporal closes the workflow nobody can be told anything, so the call is made again."""
+        """The answer; a 503 is none, and the call is made again with its key."""
 
         async def answered() -> httpx2.Response | None:
             answer = await arena.command(order_id, self.verb, self.who, key, **self._body)
