@@ -39,6 +39,8 @@ async def test_held_money_is_released_with_its_order_before_it_lapses(arena: Are
     truth = await arena.truth(order["id"])
     assert (truth["voided"], truth["captured"]) == (TOTAL, 0)
     assert (await arena.get(f"/v1/products/{product}"))["stock"] == 3
+    # By us: what the provider lets lapse is reported.
+    assert await lapses(arena) == []
     assert (await arena.audit())[1] == ()
 
 

@@ -155,6 +155,8 @@ async def test_a_shipped_order_is_not_cancelled(arena: Arena) -> None:
     assert (refused.status_code, refused.json()["code"]) == (409, "order_not_cancellable")
     assert (await arena.order(order["id"]))["status"] == "shipped"
     assert (await arena.truth(order["id"]))["refunded"] == 0
+    # Refused at once: nothing was begun that somebody would have to look at.
+    assert await arena.incidents() == []
 
 
 async def test_an_order_that_is_not_shipped_is_not_delivered(arena: Arena) -> None:
