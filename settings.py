@@ -1,5 +1,6 @@
 """The only reader of the environment. Temporal's own variables are read by `temporalio.envconfig`, as its CLI does."""
 
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 
@@ -37,6 +38,8 @@ class Settings(BaseSettings):
     inspection_window_seconds: int = Field(default=3 * 24 * 3600, ge=0)
     # How long before held money lapses at the provider it is given back, if nothing was shipped.
     capture_margin_seconds: int = Field(default=6 * 3600, ge=0)
+    # What is kept of sellers' sales, as a fraction (0.1 is ten percent); an account may have a rate of its own.
+    commission_rate: Decimal = Field(default=Decimal(0), ge=0, lt=1, decimal_places=6)
     max_body_bytes: int = 1_000_000
 
     # Passwords of the three demo accounts; `holdfast seed --demo` wants it.
@@ -55,4 +58,5 @@ class Settings(BaseSettings):
             payment_deadline=self.payment_deadline_seconds,
             inspection_window=self.inspection_window_seconds,
             capture_margin=self.capture_margin_seconds,
+            commission_rate=self.commission_rate,
         )

@@ -22,6 +22,7 @@ from activities.failures import DomainErrors
 from activities.fulfilment import FulfilmentActivities
 from activities.heartbeats import Heartbeats
 from activities.orders import OrderActivities
+from activities.parts import PartActivities
 from activities.payments import PaymentActivities
 from activities.refunds import RefundActivities
 from activities.repair import RepairActivities
@@ -106,6 +107,7 @@ def orders_worker(
             fulfilment.begin_shipment,
             fulfilment.ship,
             fulfilment.deliver,
+            PartActivities(database).call_off,
             cancellation.begin,
             cancellation.record_void,
             cancellation.finish,

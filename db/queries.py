@@ -240,6 +240,7 @@ def _order_view(
         fulfilments=tuple(FulfilmentView.model_validate(each) for each in fulfilments.values()),
         payments=tuple(paid.view for paid in payments),
         refunds=tuple(refund for paid in payments for refund in paid.refunds),
+        discount_code=order.discount_code,
         shipping_method=order.shipping_method,
         shipping_address=contact.shipping_address and Address.model_validate(contact.shipping_address),
         billing_address=contact.billing_address and Address.model_validate(contact.billing_address),

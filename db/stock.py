@@ -45,9 +45,9 @@ async def _available(session: AsyncSession, product_id: str) -> int:
     return left or 0
 
 
-async def release(session: AsyncSession, order_id: str) -> None:
-    """Give an order's held pieces back to be sold; with none held there is nothing to do."""
-    for held, level in await _held(session, order_id):
+async def release(session: AsyncSession, order_id: str, *, products: set[str] | None = None) -> None:
+    """Give an order's held pieces back to be sold, of all its products or of some; with none held nothing is done."""
+    for held, level in await _held(session, order_id, products):
         level.held -= held.quantity
         held.state = HoldState.RELEASED
 
@@ -56,9 +56,7 @@ async def take(
     session: AsyncSession, order_id: str, reason: str, at: datetime, *, products: set[str] | None = None
 ) -> None:
     """Turn held pieces into pieces that left the shelf (shipped, or cancelled without restocking)."""
-    for held, level in await _held(session, order_id):
-        if products is not None and held.product_id not in products:
-            continue
+    for held, level in await _held(session, order_id, products):
         level.held -= held.quantity
         level.on_hand -= held.quantity
         held.state = HoldState.TAKEN
@@ -102,12 +100,13 @@ def _movement(product_id: str, delta: int, reason: str, source: tuple[str, str],
     )
 
 
-async def _held(session: AsyncSession, order_id: str) -> list[tuple[Hold, Stock]]:
-    rows = await session.execute(
+async def _held(session: AsyncSession, order_id: str, products: set[str] | None) -> list[tuple[Hold, Stock]]:
+    query = (
         select(Hold, Stock)
         .join(Stock, Stock.product_id == Hold.product_id)
         .where(Hold.order_id == order_id, Hold.state == HoldState.HELD)
         .order_by(Hold.product_id)
         .with_for_update()
     )
+    rows = await session.execute(query if products is None else query.where(Hold.product_id.in_(products)))
     return [(held, level) for held, level in rows]

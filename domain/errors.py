@@ -12,9 +12,11 @@ HoldfastError
 │                              PriceChanged  OrderNotCancellable  OrderNotShippable  OrderNotDeliverable
 │                              PaymentNotOpen  PaymentNotUnknown  ResolutionContradicted  ReferenceMissing
 │                              CaptureFailed  MoneyGivenBack  StockBelowHeld  EmailTaken  IncidentClosed
-│                              OrderHeld  OrderNotHeld
+│                              OrderHeld  OrderNotHeld  DiscountUsedUp  DiscountCodeTaken
+│                              FulfilmentNotCancellable
 ├── Unprocessable 422          BodyInvalid  MixedCurrencies  ProductUnavailable  ShippingUnavailable
-│                              CurrencyUnsupported  TotalTooLarge  FulfilmentRequired
+│                              CurrencyUnsupported  TotalTooLarge  FulfilmentRequired  DiscountNotApplicable
+│                              DiscountIncomplete
 ├── RateLimited 429
 ├── Unavailable 503            WorkflowsUnavailable  DatabaseUnavailable
 ├── InvariantBroken 500        AmountsDiffer  EntryUnbalanced  IllegalMove  OverdrawnPayment  ProviderMismatch
@@ -224,6 +226,21 @@ class EmailTaken(Conflict):
     sentence = "An account with this e-mail exists."
 
 
+class DiscountUsedUp(Conflict):
+    code = "discount_used_up"
+    sentence = "The discount code {code} can't be used any more ({limit})."
+
+
+class DiscountCodeTaken(Conflict):
+    code = "discount_code_taken"
+    sentence = "There is a discount with the code {code} already."
+
+
+class FulfilmentNotCancellable(Conflict):
+    code = "fulfilment_not_cancellable"
+    sentence = "This part of the order can't be called off: {reason}."
+
+
 class Unprocessable(HoldfastError):
     status = 422
 
@@ -261,6 +278,16 @@ class TotalTooLarge(Unprocessable):
 class FulfilmentRequired(Unprocessable):
     code = "fulfilment_required"
     sentence = "Name the fulfilment: there is none {status} to take by itself."
+
+
+class DiscountNotApplicable(Unprocessable):
+    code = "discount_not_applicable"
+    sentence = "The discount code {code} takes nothing off this order ({reason})."
+
+
+class DiscountIncomplete(Unprocessable):
+    code = "discount_incomplete"
+    sentence = "{problem}."
 
 
 class RateLimited(HoldfastError):

@@ -20,6 +20,8 @@ class EventType(StrEnum):
     ORDER_RELEASED = "order.released"
     FULFILMENT_SHIPPED = "fulfilment.shipped"
     FULFILMENT_DELIVERED = "fulfilment.delivered"
+    FULFILMENT_ACCEPTED = "fulfilment.accepted"
+    FULFILMENT_CANCELLED = "fulfilment.cancelled"
     PAYMENT_AUTHORIZED = "payment.authorized"
     PAYMENT_CAPTURED = "payment.captured"
     PAYMENT_REQUIRES_ACTION = "payment.requires_action"

@@ -10,6 +10,7 @@ def _typeid(prefix: str) -> StringConstraints:
 
 
 AccountId = Annotated[str, _typeid("acc")]
+DiscountId = Annotated[str, _typeid("dsc")]
 EventId = Annotated[str, _typeid("evt")]
 FulfilmentId = Annotated[str, _typeid("ful")]
 IncidentId = Annotated[str, _typeid("inc")]

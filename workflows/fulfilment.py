@@ -13,7 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.errors import CaptureFailed, OrderNotDeliverable, OrderNotShippable
     from domain.gateway import MoveRequest, PaymentOutcome, Pending
     from domain.incidents import IncidentKind
-    from domain.orders import Command, OrderState, OrderStatus, Role
+    from domain.orders import Command, OrderState, OrderStatus
     from workflows.policies import at_provider, in_database
     from workflows.progress import Matter, Progress
 
@@ -82,9 +82,10 @@ class FulfilmentStage:
     async def deliver(self, command: Command) -> OrderState:
         with self.progress.step("delivery"):
             step = self._step(command)
-            self.progress.state = await in_database(FulfilmentActivities.deliver, step, "Write the delivery down")
-            # The buyer's word is final; the seller's starts the inspection window.
-            self.inspected = self.inspected or command.role is Role.BUYER
+            delivery = await in_database(FulfilmentActivities.deliver, step, "Write the delivery down")
+            self.progress.state = delivery.state
+            # The buyer's word is final, of what it was about; the seller's starts the inspection window.
+            self.inspected = self.inspected or delivery.accepted
             self.progress.tell("Delivered.")
             return self.progress.state
 

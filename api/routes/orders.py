@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field, HttpUrl, StrictBool, StringConstraints, field_validator
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,7 +11,7 @@ from starlette.convertors import StringConvertor, register_url_convertor
 
 from api import calls, orders
 from api.commands import DONE, CommandResult, Send
-from api.deps import Admin, Buyer, CorrelationId, Principal, SignedIn, Staff, Wired, Wiring, only
+from api.deps import Admin, Buyer, CorrelationId, Principal, SignedIn, Staff, Wired, Wiring
 from api.idempotency import Answer, Call, Claim, Once
 from api.lists import Page, Paging, page_of
 from api.orders import AcceptedOrder
@@ -21,6 +21,7 @@ from db.ids import new_id
 from db.pricing import one_currency
 from db.tables import Fulfilment, Order, Payment
 from domain.addresses import Address, Destination
+from domain.discounts import DiscountCode
 from domain.errors import HoldfastError
 from domain.ids import FulfilmentId, OrderId
 from domain.money import Minor
@@ -65,6 +66,7 @@ class OrderRequest(Sent):
     shipping_address: Address
     billing_address: Address | None = None
     shipping_method: Word = "standard"
+    discount_code: DiscountCode | None = None
     expected_total: Annotated[Minor, Field(ge=0)] | None = None
     notes: Notes | None = None
     payment: CardPayment
@@ -86,6 +88,12 @@ class CancelRequest(Sent):
 
     reason: Annotated[str, StringConstraints(max_length=500, pattern=TEXT)] = ""
     restock: StrictBool = True
+
+
+class CancelOneRequest(CancelRequest):
+    """`fulfilment_id` names the part of one seller; a seller's own is meant without it."""
+
+    fulfilment_id: FulfilmentId | None = None
 
 
 class CancelManyRequest(CancelRequest):
@@ -124,7 +132,6 @@ class OrderFilter(BaseModel):
 
 
 AnyOrder = OrderView | AcceptedOrder
-Canceller = Annotated[Principal, Depends(only(Role.BUYER, Role.ADMIN))]
 _PLACED: dict[int | str, dict[str, Any]] = {
     201: {"model": OrderView, "description": "The order after its first payment attempt."},
     202: {"model": AnyOrder, "description": "Accepted; look again at the Location."},
@@ -218,14 +225,14 @@ async def deliver_order(order_id: OrderId, body: DeliverRequest, caller: SignedI
 @router.post("/cancel", operation_id="cancelOrders", responses={409: {}})
 async def cancel_orders(body: CancelManyRequest, caller: Admin, send: Send) -> Cancelled:
     """Cancel up to a hundred orders; each ends for itself, and a repeat with the key gets the first outcomes."""
-    one = CancelRequest(reason=body.reason, restock=body.restock)
+    one = CancelOneRequest(reason=body.reason, restock=body.restock)
     return Cancelled(data=await send.each(caller, body.ids, "cancel", one, restock=body.restock))
 
 
 @router.post("/{order_id}/cancel", operation_id="cancelOrder", responses=DONE)
-async def cancel_order(order_id: OrderId, body: CancelRequest, caller: Canceller, send: Send) -> Response:
-    """End an order that is not shipped; its money goes back and its stock is given free."""
-    return await send.once(caller, order_id, "cancel", body, restock=body.restock)
+async def cancel_order(order_id: OrderId, body: CancelOneRequest, caller: SignedIn, send: Send) -> Response:
+    """End an order that is not shipped, or a seller's part of it; its money goes back and its stock is given free."""
+    return await send.once(caller, order_id, "cancel", body, restock=body.restock, fulfilment_id=body.fulfilment_id)
 
 
 @router.post("/{order_id}/hold", operation_id="holdOrder", responses=DONE)

@@ -3,6 +3,7 @@
 from db.tables.accounts import Account
 from db.tables.catalogue import Hold, HoldState, Product, ShippingRate, Stock, StockMovement, TaxRateRow
 from db.tables.declarative import Table
+from db.tables.discounts import Discount, DiscountUse
 from db.tables.events import EventRow
 from db.tables.incidents import Incident
 from db.tables.ledger import LedgerAccount, LedgerEntry, LedgerPosting
@@ -13,6 +14,8 @@ from db.tables.requests import CommandOutcome, InboundWebhook, Request, WebhookS
 __all__ = [
     "Account",
     "CommandOutcome",
+    "Discount",
+    "DiscountUse",
     "EventRow",
     "Fulfilment",
     "Hold",

@@ -1,6 +1,8 @@
 """Who buys, sells and operates."""
 
-from sqlalchemy import Index, text
+from decimal import Decimal
+
+from sqlalchemy import CheckConstraint, Index, Numeric, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.tables.declarative import AccountKey, Table, Time, status_of
@@ -15,6 +17,10 @@ class Account(Table):
     name: Mapped[str]
     role: Mapped[Role] = mapped_column(status_of(Role, "role"))
     password_hash: Mapped[str]
+    # What the deployment keeps of this seller's sales, where that was agreed; otherwise its own rate counts.
+    commission_rate: Mapped[Decimal | None] = mapped_column(
+        Numeric(7, 6), CheckConstraint("commission_rate >= 0 AND commission_rate < 1", name="commission_rate_fraction")
+    )
     created: Mapped[Time]
 
     __table_args__ = (Index("uq_accounts_email", text("lower(email)"), unique=True),)

@@ -19,6 +19,7 @@ NAMING = {
 }
 
 AccountKey = Annotated[str, mapped_column(TypeIdColumn("acc"))]
+DiscountKey = Annotated[str, mapped_column(TypeIdColumn("dsc"))]
 EventKey = Annotated[str, mapped_column(TypeIdColumn("evt"))]
 FulfilmentKey = Annotated[str, mapped_column(TypeIdColumn("ful"))]
 IncidentKey = Annotated[str, mapped_column(TypeIdColumn("inc"))]

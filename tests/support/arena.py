@@ -116,10 +116,11 @@ class Arena:
     async def stop_workers(self) -> None:
         await self._working.aclose()
 
-    def rule(self, **policy: int) -> None:
-        """Change deadlines (in seconds) for the orders that are placed from now on."""
+    def rule(self, **policy: int | str) -> None:
+        """Change deadlines (in seconds) and the rate of commission for the orders that are placed from now on."""
         wiring: Wiring = self.app.state.wiring
-        self.app.state.wiring = replace(wiring, policy=wiring.policy.model_copy(update=policy))
+        changed = Policy.model_validate({**wiring.policy.model_dump(), **policy})
+        self.app.state.wiring = replace(wiring, policy=changed)
 
     def answer_within(self, seconds: float) -> None:
         """Change how long the API waits for a workflow before it answers 202."""

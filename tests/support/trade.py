@@ -101,6 +101,7 @@ class Trade:
         capture = CaptureMode.MANUAL if isinstance(outcome(0), Authorized) else CaptureMode.AUTOMATIC
         placement, placed = await self.place(name, capture)
         request = placed.first_attempt
+        assert request is not None, "the trade's orders cost something"
         step = RecordAttempt(
             request=request,
             number=1,
