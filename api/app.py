@@ -5,9 +5,10 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from api import problems
 from api.deps import Wiring
+from api.live import Live
 from api.middleware import RequestFrame
 from api.openapi import Documented
-from api.routes import auth, discounts, health, incidents, orders, payments, products, webhooks
+from api.routes import auth, discounts, health, incidents, orders, payments, products, timeline, webhooks
 from api.schemas import read_strictly
 
 # How long an idle connection is kept: longer than proxies keep theirs (60 s mostly), so that none is closed here while
@@ -29,9 +30,10 @@ def create_app(wiring: Wiring, *, max_body_bytes: int = 1_000_000) -> FastAPI:
         dependencies=[Depends(read_strictly)],
     )
     app.state.wiring = wiring
+    app.state.live = Live(wiring.database)
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=max_body_bytes)
     app.add_middleware(RequestFrame)
     problems.install(app)
-    for resource in (auth, products, discounts, orders, payments, webhooks, incidents, health):
+    for resource in (auth, products, discounts, orders, timeline, payments, webhooks, incidents, health):
         app.include_router(resource.router)
     return app

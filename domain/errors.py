@@ -17,7 +17,7 @@ HoldfastError
 ├── Unprocessable 422          BodyInvalid  MixedCurrencies  ProductUnavailable  ShippingUnavailable
 │                              CurrencyUnsupported  TotalTooLarge  FulfilmentRequired  DiscountNotApplicable
 │                              DiscountIncomplete
-├── RateLimited 429
+├── RateLimited 429            StreamsExhausted
 ├── Unavailable 503            WorkflowsUnavailable  DatabaseUnavailable
 ├── InvariantBroken 500        AmountsDiffer  EntryUnbalanced  IllegalMove  OverdrawnPayment  ProviderMismatch
 │                              RequestRefusedByProvider  OperationConflict  OrderAlreadyPlaced
@@ -295,6 +295,11 @@ class RateLimited(HoldfastError):
     code = "rate_limited"
     sentence = "Too many requests; slow down."
     retryable = True
+
+
+class StreamsExhausted(RateLimited):
+    code = "streams_exhausted"
+    sentence = "Too many live connections are open; close one, or come again in {retry_after} seconds."
 
 
 class Unavailable(HoldfastError):

@@ -9,11 +9,13 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.convertors import StringConvertor, register_url_convertor
 
-from api import calls, orders
+from api import calls, conditional, orders
 from api.commands import DONE, CommandResult, Send
+from api.conditional import NoneMatch, Wait
 from api.deps import Admin, Buyer, CorrelationId, Principal, SignedIn, Staff, Wired, Wiring
 from api.idempotency import Answer, Call, Claim, Once
 from api.lists import Page, Paging, page_of
+from api.live import Followed
 from api.orders import AcceptedOrder
 from api.schemas import Sent
 from db.commands import PLACE_ROUTE
@@ -195,12 +197,23 @@ async def list_orders(
         return await page_of(session, query, Order.id, paging, partial(orders.shown_page, wired, caller, session))
 
 
-@router.get("/{order_id:order}", operation_id="getOrder")
-async def get_order(order_id: OrderId, caller: SignedIn, wired: Wired) -> AnyOrder:
-    """One order; an accepted one that is not recorded yet is `pending`."""
-    async with wired.database.transaction() as session:
-        order = await orders.found(session, caller, order_id)
-    return orders.shown(wired, caller, order) if isinstance(order, OrderView) else order
+@router.get(
+    "/{order_id:order}",
+    operation_id="getOrder",
+    response_model=AnyOrder,
+    responses={304: {"description": "It is as If-None-Match knows it."}, 429: {}},
+)
+async def get_order(
+    order_id: OrderId, caller: SignedIn, wired: Wired, live: Followed, known: NoneMatch = None, wait: Wait = 0
+) -> Response:
+    """One order; an accepted one that is not recorded yet is `pending`. Long poll with `wait` and If-None-Match."""
+
+    async def seen() -> AnyOrder:
+        async with wired.database.transaction() as session:
+            order = await orders.found(session, caller, order_id)
+        return orders.shown(wired, caller, order) if isinstance(order, OrderView) else order
+
+    return await conditional.read(seen, known, wait=wait, live=live, follower=(caller.account_id, order_id))
 
 
 @router.post("/{order_id}/pay", operation_id="payOrder", responses=DONE)

@@ -36,4 +36,7 @@ class EventRow(Table):
     correlation_id: Mapped[str]
     causation_id: Mapped[str | None]
 
-    __table_args__ = (Index("ix_events_subject", "subject", "sequence"),)
+    __table_args__ = (
+        Index("ix_events_subject", "subject", "sequence"),
+        Index("ix_events_transaction", "transaction_id"),
+    )

@@ -131,7 +131,7 @@ async def test_an_order_that_costs_nothing_is_cancelled_with_nothing_to_give_bac
 async def test_a_repeated_free_order_is_one_order(arena: Arena) -> None:
     await offer(arena, ALL_OF_IT)
     product = await arena.product()
-    wanted = {"discount_code": "GIFT", "shipping_method": "pickup"}
+    wanted: dict[str, Any] = {"discount_code": "GIFT", "shipping_method": "pickup"}
 
     answers = await asyncio.gather(*(arena.place(product, key="the same", **wanted) for _ in range(4)))
 

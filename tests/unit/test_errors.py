@@ -88,7 +88,7 @@ def test_nothing_is_found_under_a_code_but_the_error_that_has_it() -> None:
 def test_what_can_be_repeated_is_said_to_be_transient_and_nothing_else_is() -> None:
     retryable = {each.__name__ for each in NAMED if each.retryable}
 
-    assert retryable == {"OrderBusy", "OrderHeld", "RateLimited", "WorkflowsUnavailable", "DatabaseUnavailable",
+    assert retryable == {"OrderBusy", "OrderHeld", "RateLimited", "StreamsExhausted", "WorkflowsUnavailable", "DatabaseUnavailable",
                          "ProviderUnreachable"}  # fmt: skip
 
 
