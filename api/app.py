@@ -5,7 +5,6 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from api import problems
 from api.deps import Wiring
-from api.live import Live
 from api.middleware import RequestFrame
 from api.openapi import Documented
 from api.routes import auth, discounts, health, incidents, orders, payments, products, timeline, webhooks
@@ -30,7 +29,6 @@ def create_app(wiring: Wiring, *, max_body_bytes: int = 1_000_000) -> FastAPI:
         dependencies=[Depends(read_strictly)],
     )
     app.state.wiring = wiring
-    app.state.live = Live(wiring.database)
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=max_body_bytes)
     app.add_middleware(RequestFrame)
     problems.install(app)

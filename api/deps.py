@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from temporalio.client import Client
 
+from api.live import Live
 from api.tokens import Tokens
 from db.session import Database
 from domain.errors import RoleNotAllowed, TokenMissing
@@ -34,6 +35,10 @@ class Wiring:
     answer_budget_seconds: float
     temporal_ui_url: str | None
     placing: Semaphore = field(default_factory=lambda: Semaphore(_PLACED_AT_ONCE))
+    live: Live = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "live", Live(self.database))
 
 
 class Principal(Value):

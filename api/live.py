@@ -4,10 +4,8 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Annotated
 
 import structlog
-from fastapi import Depends, Request
 from sqlalchemy.exc import SQLAlchemyError
 
 from db import event_tail
@@ -106,11 +104,3 @@ class Live:
                 for follower in self._followers.get(subject, ()):
                     follower.tell()
             await asyncio.sleep(_LOOK_SECONDS)
-
-
-def _live(request: Request) -> Live:
-    held: Live = request.app.state.live
-    return held
-
-
-Followed = Annotated[Live, Depends(_live)]

@@ -15,7 +15,6 @@ from api.conditional import NoneMatch, Wait
 from api.deps import Admin, Buyer, CorrelationId, Principal, SignedIn, Staff, Wired, Wiring
 from api.idempotency import Answer, Call, Claim, Once
 from api.lists import Page, Paging, page_of
-from api.live import Followed
 from api.orders import AcceptedOrder
 from api.schemas import Sent
 from db.commands import PLACE_ROUTE
@@ -204,7 +203,7 @@ async def list_orders(
     responses={304: {"description": "It is as If-None-Match knows it."}, 429: {}},
 )
 async def get_order(
-    order_id: OrderId, caller: SignedIn, wired: Wired, live: Followed, known: NoneMatch = None, wait: Wait = 0
+    order_id: OrderId, caller: SignedIn, wired: Wired, known: NoneMatch = None, wait: Wait = 0
 ) -> Response:
     """One order; an accepted one that is not recorded yet is `pending`. Long poll with `wait` and If-None-Match."""
 
@@ -213,7 +212,7 @@ async def get_order(
             order = await orders.found(session, caller, order_id)
         return orders.shown(wired, caller, order) if isinstance(order, OrderView) else order
 
-    return await conditional.read(seen, known, wait=wait, live=live, follower=(caller.account_id, order_id))
+    return await conditional.read(seen, known, wait=wait, live=wired.live, follower=(caller.account_id, order_id))
 
 
 @router.post("/{order_id}/pay", operation_id="payOrder", responses=DONE)

@@ -10,7 +10,7 @@ from pydantic import AwareDatetime
 
 from api import orders
 from api.deps import Principal, SignedIn, Wired
-from api.live import Changes, Followed
+from api.live import Changes
 from api.orders import AcceptedOrder
 from db import event_tail
 from db.event_tail import Position
@@ -93,9 +93,9 @@ async def _read_until(reading: Reading, wired: Wired, last_event_id: LastEvent =
     return position
 
 
-async def _changes(reading: Reading, live: Followed) -> AsyncIterator[Changes]:
+async def _changes(reading: Reading, wired: Wired) -> AsyncIterator[Changes]:
     """Raises StreamsExhausted."""
-    async with live.following(reading.caller.account_id, reading.order_id) as changes:
+    async with wired.live.following(reading.caller.account_id, reading.order_id) as changes:
         yield changes
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -12,7 +12,7 @@ import httpx2
 import psycopg
 import pytest
 
-from api import live
+from api.live import PER_ACCOUNT
 from db import event_log
 from db.event_tail import of_subject
 from db.ids import new_id
@@ -176,7 +176,7 @@ async def test_long_poll_answers_when_something_changes_and_304_when_nothing_doe
     same = await arena.http.get(path, headers=known)
     nothing = await arena.http.get(path, params={"wait": 1}, headers=known)
     waiting = asyncio.create_task(arena.http.get(path, params={"wait": 30}, headers=known))
-    await eventually(lambda: arena.app.state.live._open.total() == 1)
+    await eventually(lambda: arena.app.state.wiring.live._open.total() == 1)
     await arena.insist(order, "ship", Role.SELLER)
     changed = await waiting
 
@@ -217,21 +217,18 @@ async def test_the_short_form_says_where_an_order_stands(arena: Arena) -> None:
     assert [each["status"] for each in short["fulfilments"]] == ["pending"]
 
 
-async def test_an_account_has_a_limit_of_open_streams_and_gets_its_places_back(
-    arena: Arena, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(live, "PER_ACCOUNT", 2)
+async def test_an_account_has_a_limit_of_open_streams_and_gets_its_places_back(arena: Arena) -> None:
     order = (await arena.place(await arena.product())).json()["id"]
     path, headers = f"/v1/orders/{order}/events", await arena.headers(Role.BUYER)
 
-    async with follow(arena, order) as one, follow(arena, order) as other:
-        await read(one, "order.confirmed")
-        await read(other, "order.confirmed")
+    async with AsyncExitStack() as streams:
+        for _ in range(PER_ACCOUNT):
+            await read(await streams.enter_async_context(follow(arena, order)), "order.confirmed")
         refused = await arena.http.get(path, headers=headers)
 
     assert (refused.status_code, refused.json()["code"]) == (429, "streams_exhausted")
     assert int(refused.headers["retry-after"]) > 0
-    await eventually(lambda: arena.app.state.live._open.total() == 0)
+    await eventually(lambda: arena.app.state.wiring.live._open.total() == 0)
     async with follow(arena, order) as again:
         await read(again, "order.confirmed")
 

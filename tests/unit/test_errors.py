@@ -88,8 +88,8 @@ def test_nothing_is_found_under_a_code_but_the_error_that_has_it() -> None:
 def test_what_can_be_repeated_is_said_to_be_transient_and_nothing_else_is() -> None:
     retryable = {each.__name__ for each in NAMED if each.retryable}
 
-    assert retryable == {"OrderBusy", "OrderHeld", "RateLimited", "StreamsExhausted", "WorkflowsUnavailable", "DatabaseUnavailable",
-                         "ProviderUnreachable"}  # fmt: skip
+    assert retryable == {"OrderBusy", "OrderHeld", "RateLimited", "StreamsExhausted", "WorkflowsUnavailable",
+                         "DatabaseUnavailable", "ProviderUnreachable"}  # fmt: skip
 
 
 def test_the_tree_in_the_docstring_has_exactly_the_classes_that_exist() -> None:
