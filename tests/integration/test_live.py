@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-import httpx2
 import psycopg
 import pytest
 
@@ -21,18 +20,7 @@ from domain.events import Event, EventType
 from domain.orders import Role
 from sandbox.postgres import Postgres
 from tests.support.arena import Arena, eventually
-
-LIFE = [
-    "order.placed",
-    "payment.captured",
-    "order.confirmed",
-    "fulfilment.shipped",
-    "order.shipped",
-    "fulfilment.delivered",
-    "fulfilment.accepted",
-    "order.delivered",
-    "order.completed",
-]
+from tests.support.following import LIFE, entries
 
 
 @asynccontextmanager
@@ -47,21 +35,6 @@ async def follow(
         assert answer.status_code == 200, await answer.aread()
         assert answer.headers["content-type"].startswith("text/event-stream")
         yield entries(answer)
-
-
-async def entries(answer: httpx2.Response) -> AsyncIterator[dict[str, Any]]:
-    said: dict[str, str] = {}
-    async for line in answer.aiter_lines():
-        name, _, value = line.partition(": ")
-        if line:
-            said[name] = value
-        elif "data" in said:
-            entry = json.loads(said["data"])
-            assert entry["id"] == said["id"]
-            yield entry
-            said = {}
-        else:
-            said = {}
 
 
 async def read(stream: AsyncIterator[dict[str, Any]], until: str) -> list[dict[str, Any]]:
