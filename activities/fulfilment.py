@@ -48,11 +48,10 @@ class Shipment(Value):
     refused: str | None = None
 
 
-class Delivery(Value):
-    """The order after a delivery, and whether its buyer has accepted all of it."""
+class Delivery(OrderState):
+    """The order after a delivery, and whether its buyer has accepted all of it; not said before parts were accepted."""
 
-    state: OrderState
-    accepted: bool
+    accepted: bool | None = None
 
 
 class FulfilmentActivities:
@@ -107,14 +106,18 @@ class FulfilmentActivities:
             earlier = await earlier_answer(session, step.command.request_id)
             if earlier:
                 parts = await fulfilments.of_order(session, step.order_id)
-                return Delivery(state=state_of(earlier), accepted=fulfilments.accepted(parts))
+                return _delivery(state_of(earlier), accepted=fulfilments.accepted(parts))
             order = await orders.lock(session, step.order_id)
             accepted = await _deliver(session, step, order)
-            return Delivery(state=await keep_answer(session, command), accepted=accepted)
+            return _delivery(await keep_answer(session, command), accepted=accepted)
 
 
 def _answering(step: FulfilmentStep, name: str) -> Answering:
     return Answering(request_id=step.command.request_id, order_id=step.order_id, name=name, at=step.at)
+
+
+def _delivery(state: OrderState, *, accepted: bool) -> Delivery:
+    return Delivery(**state.model_dump(), accepted=accepted)
 
 
 def _state(order: Order, payment: Payment) -> OrderState:

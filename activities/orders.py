@@ -18,7 +18,6 @@ from domain.errors import OrderAlreadyPlaced
 from domain.events import Event, EventType
 from domain.gateway import AuthorizeRequest
 from domain.ledger import sale_entry
-from domain.money import Minor
 from domain.orders import OrderState, OrderStatus, Placement
 from domain.pricing import check_expected
 from domain.values import Value
@@ -36,12 +35,16 @@ class PlaceOrder(Value):
 
 
 class PlacedOrder(Value):
-    """What the workflow needs to go on. An order that costs nothing has no attempt, and is `paid` as it stands."""
+    """What the workflow needs to go on. An order that costs nothing has no attempt, and is `free` as it stands."""
 
     payment_deadline: datetime
-    first_attempt: AuthorizeRequest | None
-    amount: Minor
-    paid: OrderState | None = None
+    first_attempt: AuthorizeRequest | None = None
+    free: OrderState | None = None
+
+    @property
+    def amount(self) -> int:
+        """In minor units."""
+        return 0 if self.first_attempt is None else self.first_attempt.amount
 
 
 class CompleteOrder(Value):
@@ -155,8 +158,7 @@ def _placed(order: Order, payment: Payment, placement: Placement) -> PlacedOrder
     return PlacedOrder(
         payment_deadline=order.payment_deadline,
         first_attempt=None if free else payments.authorize_request(payment, placement.payment, 1),
-        amount=order.total,
-        paid=OrderState(order_id=order.id, status=order.status, payment_status=payment.status) if free else None,
+        free=OrderState(order_id=order.id, status=order.status, payment_status=payment.status) if free else None,
     )
 
 

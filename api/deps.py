@@ -25,7 +25,7 @@ _PLACED_AT_ONCE = 400
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """Everything the API works with; joined by the composition root (cli.py)."""
+    """Everything the API works with; joined by the composition root (cli/deployment.py)."""
 
     database: Database
     temporal: Client

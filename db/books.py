@@ -46,14 +46,14 @@ async def check(database: Database, truths: Mapping[str, ProviderTruth]) -> tupl
     async with database.transaction() as session:
         await session.connection(execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True})
         sales = await _sales(session)
-        records = await _records(session, sales)
+        every = await records(session, sales)
         balances = await _balances(session)
         found = [finding for rule in RULES for finding in await rule.findings(session)]
         found += await _histories(session)
-    found += _payments(records, truths)
-    found += _strangers(records, sales, truths)
-    found += _clearing(records, balances, truths)
-    found += _funds_held(records, balances)
+    found += _payments(every, truths)
+    found += _strangers(every, sales, truths)
+    found += _clearing(every, balances, truths)
+    found += _funds_held(every, balances)
     return tuple(found)
 
 
@@ -80,12 +80,15 @@ async def _balances(session: AsyncSession) -> dict[tuple[Account, str], int]:
     return {(account, asset): int(amount) for account, asset, amount in rows}
 
 
-async def _records(session: AsyncSession, sales: Mapping[str, int]) -> list[PaymentRecord]:
+async def records(
+    session: AsyncSession, sales: Mapping[str, int], since: datetime | None = None
+) -> list[PaymentRecord]:
+    """What our rows say of each order's money: of all orders, or of those whose payment was begun since."""
     operations = await _operations(session)
     under_way = Refund.status.in_([RefundStatus.APPROVED, RefundStatus.PROCESSING])
     refunding = set(await session.scalars(select(Refund.payment_id).where(under_way)))
     last, gone = _last_attempts(), _called_off()
-    rows = await session.execute(
+    query = (
         select(
             Payment.id,
             Payment.order_id,
@@ -103,6 +106,7 @@ async def _records(session: AsyncSession, sales: Mapping[str, int]) -> list[Paym
         .outerjoin(last, last.c.payment_id == Payment.id)
         .outerjoin(gone, gone.c.order_id == Order.id)
     )
+    rows = await session.execute(query if since is None else query.where(Payment.created >= since))
     return [
         PaymentRecord(
             operations=tuple(operations[row["id"]]),

@@ -13,7 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.errors import CaptureFailed, OrderNotDeliverable, OrderNotShippable
     from domain.gateway import MoveRequest, PaymentOutcome, Pending
     from domain.incidents import IncidentKind
-    from domain.orders import Command, OrderState, OrderStatus
+    from domain.orders import Command, OrderState, OrderStatus, Role
     from workflows.policies import at_provider, in_database
     from workflows.progress import Matter, Progress
 
@@ -83,9 +83,10 @@ class FulfilmentStage:
         with self.progress.step("delivery"):
             step = self._step(command)
             delivery = await in_database(FulfilmentActivities.deliver, step, "Write the delivery down")
-            self.progress.state = delivery.state
+            self.progress.state = OrderState.model_validate(delivery)
             # The buyer's word is final, of what it was about; the seller's starts the inspection window.
-            self.inspected = self.inspected or delivery.accepted
+            accepted = command.role is Role.BUYER if delivery.accepted is None else delivery.accepted
+            self.inspected = self.inspected or accepted
             self.progress.tell("Delivered.")
             return self.progress.state
 

@@ -92,8 +92,8 @@ class PaymentStage:
 
     def _free(self, placed: PlacedOrder) -> bool:
         """An order that costs nothing was confirmed when it was placed."""
-        assert placed.paid is not None, "an order without an attempt is paid"
-        self.progress.state, self.progress.busy, self.recorded = placed.paid, None, 1
+        assert placed.free is not None, "an order without an attempt costs nothing"
+        self.progress.state, self.progress.busy, self.recorded = placed.free, None, 1
         self.progress.publish()
         self.progress.tell("Nothing to pay; waiting for shipment.")
         return True

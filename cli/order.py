@@ -1,0 +1,197 @@
+"""`order`: look at orders as the database has them, or place one as a test through the API."""
+
+import asyncio
+import os
+import re
+import time
+from typing import Annotated, Any
+from uuid import uuid4
+
+import httpx2
+import typer
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from cli.settled import leave, opened, settings
+from db import event_tail
+from db.queries import order_view, order_views
+from db.tables import Order
+from domain.money import in_words
+from domain.order_view import OrderView
+from domain.orders import OrderStatus, Role
+from domain.timeline import TimelineEntry, entry_of
+
+_NUMBER = re.compile(r"^(?:O-)?(\d+)$", re.IGNORECASE)
+_TIMEOUT_SECONDS = 30.0
+# How long a test order may take to be paid, and to be given back.
+_PATIENCE_SECONDS = 60.0
+_MOST = 1000
+_ADDRESS = {"name": "Test Order", "line1": "1 Quay Street", "city": "Oakland", "region": "CA", "postal_code": "94601"}
+
+
+def show(
+    order: Annotated[str, typer.Argument(help="An order's id (ord_…) or number (O-100001).")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+) -> None:
+    """One order with its payments and its life in words; exits with 1 if there is none."""
+    told = settings()
+
+    async def read() -> tuple[OrderView, list[TimelineEntry]] | None:
+        async with opened(told) as database, database.transaction() as session:
+            order_id = await _id_of(session, order)
+            view = None if order_id is None else await order_view(session, order_id)
+            if view is None:
+                return None
+            logged = await event_tail.all_of_subject(session, view.id, _MOST)
+        entries = [entry for each in logged if (entry := entry_of(each, Role.ADMIN, frozenset())) is not None]
+        return view, entries
+
+    found = asyncio.run(read())
+    if found is None:
+        typer.echo(f"There is no order {order}.", err=True)
+        raise typer.Exit(1)
+    view, entries = found
+    if as_json:
+        document = {**view.model_dump(mode="json"), "timeline": [each.model_dump(mode="json") for each in entries]}
+        Console().print_json(data=document)
+    else:
+        _show(view, entries)
+
+
+def list_orders(
+    status: Annotated[OrderStatus | None, typer.Option(help="Only those in a status.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+) -> None:
+    """Orders, newest first."""
+    told = settings()
+
+    async def read() -> list[OrderView]:
+        query = select(Order.id).order_by(Order.id.desc()).limit(limit)
+        if status is not None:
+            query = query.where(Order.status == status)
+        async with opened(told) as database, database.transaction() as session:
+            return await order_views(session, list(await session.scalars(query)))
+
+    views = asyncio.run(read())
+    if as_json:
+        Console().print_json(data=[each.model_dump(mode="json") for each in views])
+        return
+    table = Table(box=None)
+    for column in ("number", "id", "created", "status", "payment", "total"):
+        table.add_column(column, no_wrap=True)
+    for each in views:
+        total = each.totals.total
+        created = f"{each.created:%Y-%m-%d %H:%M}"
+        money = in_words(total.amount, total.currency)
+        table.add_row(each.number, each.id, created, each.status, each.payment_status, money)
+    Console(highlight=False).print(table)
+
+
+def try_out(
+    api: Annotated[str, typer.Argument(help="Where the API is: https://…")] = "http://127.0.0.1:8080",
+    email: Annotated[str, typer.Option(help="A buyer's; the password is read from HOLDFAST_TEST_PASSWORD.")] = "",
+    product: Annotated[str | None, typer.Option(help="What to buy; the newest in stock without it.")] = None,
+    country: Annotated[str, typer.Option(help="Where to ship.")] = "US",
+    keep: Annotated[bool, typer.Option(help="Leave the order open instead of cancelling it.")] = False,
+) -> None:
+    """Place an order with the provider's test card, see it paid, cancel it, and see the money back.
+
+    It works against deployments in test mode only: the provider takes no test card in live mode.
+    """
+    password = os.environ.get("HOLDFAST_TEST_PASSWORD")
+    if not email or not password:
+        leave("Give --email, and the buyer's password in HOLDFAST_TEST_PASSWORD.")
+    console = Console(highlight=False)
+    try:
+        with httpx2.Client(base_url=api, timeout=_TIMEOUT_SECONDS) as http:
+            purchase = _Purchase(http, console, email, password)
+            order = purchase.place(product, country)
+            if not keep:
+                purchase.cancel(order)
+    except httpx2.HTTPError as problem:
+        typer.echo(f"{api} did not answer: {type(problem).__name__}", err=True)
+        raise typer.Exit(1) from None
+    except _Refused as problem:
+        typer.echo(str(problem), err=True)
+        raise typer.Exit(1) from None
+    console.print("The test order went as it should.", style="green")
+
+
+class _Refused(Exception):
+    """The API said no, or the order did not come to what it should."""
+
+
+class _Purchase:
+    """A buyer's calls, a line of progress for each."""
+
+    def __init__(self, http: httpx2.Client, console: Console, email: str, password: str) -> None:
+        self._http = http
+        self._console = console
+        login = self._call("POST", "/v1/auth/login", {"email": email, "password": password})
+        http.headers["Authorization"] = f"Bearer {login['access_token']}"
+        console.print("logged in")
+
+    def place(self, product: str | None, country: str) -> str:
+        body = {
+            "items": [{"product_id": product or self._any_product(), "quantity": 1}],
+            "shipping_address": {**_ADDRESS, "country": country},
+            "payment": {"method": "card", "payment_method_id": "pm_card_visa", "capture": "manual"},
+        }
+        order = str(self._call("POST", "/v1/orders", body)["id"])
+        self._console.print(f"placed {order}")
+        self._becomes(order, "payment_status", "authorized")
+        return order
+
+    def cancel(self, order: str) -> None:
+        self._call("POST", f"/v1/orders/{order}/cancel", {"reason": "test order"})
+        self._becomes(order, "payment_status", "cancelled")
+
+    def _any_product(self) -> str:
+        listed = self._call("GET", "/v1/products?limit=100")["data"]
+        for each in listed:
+            if each["stock"] > 0:
+                return str(each["id"])
+        raise _Refused("There is nothing in stock; name a product with --product.")
+
+    def _becomes(self, order: str, field: str, wanted: str) -> None:
+        give_up = time.monotonic() + _PATIENCE_SECONDS
+        while (seen := self._call("GET", f"/v1/orders/{order}")[field]) != wanted:
+            if time.monotonic() > give_up:
+                raise _Refused(f"{order}: {field} is {seen} after a minute, and should be {wanted}.")
+            time.sleep(0.5)
+        self._console.print(f"{field} {wanted}")
+
+    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:  # noqa: ANN401 - JSON
+        answer = self._http.request(method, path, json=body, headers={"Idempotency-Key": str(uuid4())})
+        told = answer.json() if "json" in answer.headers.get("content-type", "") else {}
+        if answer.is_error:
+            raise _Refused(f"{method} {path}: {answer.status_code} {told.get('code', '')} {told.get('detail', '')}")
+        return told
+
+
+async def _id_of(session: AsyncSession, named: str) -> str | None:
+    if number := _NUMBER.match(named):
+        found: str | None = await session.scalar(select(Order.id).where(Order.number == int(number[1])))
+        return found
+    return named if Order.id.type.reads(named) else None
+
+
+def _show(view: OrderView, entries: list[TimelineEntry]) -> None:
+    console, total = Console(highlight=False), view.totals.total
+    held = ", on hold" if view.held else ""
+    console.print(f"[bold]{view.number}[/] {view.id}")
+    console.print(f"{view.status}{held}, payment {view.payment_status}, {in_words(total.amount, total.currency)}")
+    for line in view.lines:
+        cost = in_words(line.total.amount, line.total.currency)
+        console.print(f"  {line.quantity} of {line.name}: {cost}", markup=False)
+    for payment in view.payments:
+        console.print(f"payment {payment.number} {payment.id} by {payment.provider}: {payment.status}")
+    for refund in view.refunds:
+        amount = in_words(refund.amount.amount, refund.amount.currency)
+        console.print(f"refund {refund.number} {refund.id}: {amount}, {refund.status}")
+    console.print("[bold]What happened[/]")
+    for each in entries:
+        console.print(f"  {each.created:%Y-%m-%d %H:%M:%S} {each.sentence}", markup=False)
