@@ -83,7 +83,7 @@ class FulfilmentStage:
         with self.progress.step("delivery"):
             step = self._step(command)
             delivery = await in_database(FulfilmentActivities.deliver, step, "Write the delivery down")
-            self.progress.state = OrderState.model_validate(delivery)
+            self.progress.state = OrderState.model_validate(delivery.model_dump())
             # The buyer's word is final, of what it was about; the seller's starts the inspection window.
             accepted = command.role is Role.BUYER if delivery.accepted is None else delivery.accepted
             self.inspected = self.inspected or accepted
