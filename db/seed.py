@@ -36,6 +36,7 @@ _PRODUCTS = [
     ("Deck light, brass", 4550, "USD", 200, Role.SELLER),
     ("Chart of the Baltic", 2900, "EUR", 100, Role.ADMIN),
     ("Last lifebuoy", 8900, "USD", 1, Role.SELLER),
+    ("Foul-weather jacket", 12900, "USD", 50, Role.ADMIN),
 ]
 
 

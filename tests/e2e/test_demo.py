@@ -64,7 +64,7 @@ async def test_every_scenario_ends_as_expected_and_the_books_are_right(directory
     assert process.returncode == 0, output
     assert output.count(": as expected, ") == 10, output
     assert output.splitlines()[-1] == (
-        "The books are right: 10 of 10 scenarios ended as expected, "
+        "The books are right: 12 of 12 scenarios ended as expected, "
         f"and {len(Invariant)} invariants hold against the provider's truth."
     )
     assert at_work_in(directory) == []
