@@ -3,11 +3,8 @@
 import asyncio
 import os
 import re
-import time
-from typing import Annotated, Any
-from uuid import uuid4
+from typing import Annotated
 
-import httpx2
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -24,11 +21,7 @@ from domain.orders import OrderStatus, Role
 from domain.timeline import TimelineEntry, entry_of
 
 _NUMBER = re.compile(r"^(?:O-)?(\d+)$", re.IGNORECASE)
-_TIMEOUT_SECONDS = 30.0
-# How long a test order may take to be paid, and to be given back.
-_PATIENCE_SECONDS = 60.0
 _MOST = 1000
-_ADDRESS = {"name": "Test Order", "line1": "1 Quay Street", "city": "Oakland", "region": "CA", "postal_code": "94601"}
 
 
 def show(
@@ -104,72 +97,17 @@ def try_out(
     password = os.environ.get("HOLDFAST_TEST_PASSWORD")
     if not email or not password:
         leave("Give --email, and the buyer's password in HOLDFAST_TEST_PASSWORD.")
+    try:
+        from cli import purchase  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError as missing:
+        leave(f"The package {missing.name} is not installed: install holdfast[sandbox].")
     console = Console(highlight=False)
     try:
-        with httpx2.Client(base_url=api, timeout=_TIMEOUT_SECONDS) as http:
-            purchase = _Purchase(http, console, email, password)
-            order = purchase.place(product, country)
-            if not keep:
-                purchase.cancel(order)
-    except httpx2.HTTPError as problem:
-        typer.echo(f"{api} did not answer: {type(problem).__name__}", err=True)
-        raise typer.Exit(1) from None
-    except _Refused as problem:
+        purchase.made(purchase.Wanted(api, email, password, product, country, keep=keep), console)
+    except purchase.NotAsItShould as problem:
         typer.echo(str(problem), err=True)
         raise typer.Exit(1) from None
     console.print("The test order went as it should.", style="green")
-
-
-class _Refused(Exception):
-    """The API said no, or the order did not come to what it should."""
-
-
-class _Purchase:
-    """A buyer's calls, a line of progress for each."""
-
-    def __init__(self, http: httpx2.Client, console: Console, email: str, password: str) -> None:
-        self._http = http
-        self._console = console
-        login = self._call("POST", "/v1/auth/login", {"email": email, "password": password})
-        http.headers["Authorization"] = f"Bearer {login['access_token']}"
-        console.print("logged in")
-
-    def place(self, product: str | None, country: str) -> str:
-        body = {
-            "items": [{"product_id": product or self._any_product(), "quantity": 1}],
-            "shipping_address": {**_ADDRESS, "country": country},
-            "payment": {"method": "card", "payment_method_id": "pm_card_visa", "capture": "manual"},
-        }
-        order = str(self._call("POST", "/v1/orders", body)["id"])
-        self._console.print(f"placed {order}")
-        self._becomes(order, "payment_status", "authorized")
-        return order
-
-    def cancel(self, order: str) -> None:
-        self._call("POST", f"/v1/orders/{order}/cancel", {"reason": "test order"})
-        self._becomes(order, "payment_status", "cancelled")
-
-    def _any_product(self) -> str:
-        listed = self._call("GET", "/v1/products?limit=100")["data"]
-        for each in listed:
-            if each["stock"] > 0:
-                return str(each["id"])
-        raise _Refused("There is nothing in stock; name a product with --product.")
-
-    def _becomes(self, order: str, field: str, wanted: str) -> None:
-        give_up = time.monotonic() + _PATIENCE_SECONDS
-        while (seen := self._call("GET", f"/v1/orders/{order}")[field]) != wanted:
-            if time.monotonic() > give_up:
-                raise _Refused(f"{order}: {field} is {seen} after a minute, and should be {wanted}.")
-            time.sleep(0.5)
-        self._console.print(f"{field} {wanted}")
-
-    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:  # noqa: ANN401 - JSON
-        answer = self._http.request(method, path, json=body, headers={"Idempotency-Key": str(uuid4())})
-        told = answer.json() if "json" in answer.headers.get("content-type", "") else {}
-        if answer.is_error:
-            raise _Refused(f"{method} {path}: {answer.status_code} {told.get('code', '')} {told.get('detail', '')}")
-        return told
 
 
 async def _id_of(session: AsyncSession, named: str) -> str | None:

@@ -90,8 +90,9 @@ def exponent(currency: str) -> int:
 
 
 def in_words(amount: int, currency: str) -> str:
-    """An amount in minor units as people of any language read it: 1999 USD is "19.99 USD", 1999 JPY "1999 JPY"."""
-    return f"{Decimal(amount).scaleb(-exponent(currency)):f} {currency}"
+    """An amount in minor units with as many places as the currency has: 1999 USD is 19.99 USD, 1999 JPY 1,999 JPY."""
+    places = exponent(currency)
+    return f"{Decimal(amount).scaleb(-places):,.{places}f} {currency}"
 
 
 def round_half_up(value: Decimal) -> int:

@@ -45,7 +45,7 @@ def test_amounts_are_told_in_the_currency_s_own_units() -> None:
     paid = told(logged(EventType.PAYMENT_CAPTURED, amount=2644, currency="USD"), Role.BUYER)
     refunded = told(logged(EventType.REFUND_COMPLETED, amount=1999, currency="JPY"), Role.BUYER)
 
-    assert (paid.sentence, refunded.sentence) == ("26.44 USD were paid.", "1999 JPY were refunded.")
+    assert (paid.sentence, refunded.sentence) == ("26.44 USD were paid.", "1,999 JPY were refunded.")
 
 
 def test_a_buyer_is_told_neither_codes_nor_reasons_of_staff() -> None:
