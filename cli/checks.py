@@ -5,10 +5,6 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from alembic.script import ScriptDirectory
-from sqlalchemy import func, select, text
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.api.taskqueue.v1 import TaskQueue
@@ -18,8 +14,7 @@ from temporalio.service import RPCError
 
 import worker as workers
 from cli.settled import opened, problem_of_settings
-from db.migrate import configuration
-from db.tables import Incident
+from db.condition import Condition, DatabaseUnreadable, condition
 from domain.errors import HoldfastError
 from domain.values import Value
 from providers.stripe import NAME as STRIPE
@@ -79,48 +74,42 @@ def _settings(told: Settings) -> Iterator[Found]:
 
 async def _database(told: Settings) -> AsyncIterator[Found]:
     try:
-        async with opened(told) as database, database.transaction() as session:
-            async for each in _looked_into(session):
-                yield each
-    except (OSError, SQLAlchemyError) as error:
+        async with opened(told) as database:
+            seen = await condition(database)
+    except DatabaseUnreadable as error:
         mend = "Check DATABASE_URL, that PostgreSQL runs, and that holdfast migrate was run."
-        yield Found(what="database", state=State.WRONG, seen=type(error).__name__, mend=mend)
+        yield Found(what="database", state=State.WRONG, seen=error.kind, mend=mend)
+        return
+    for each in _judged(seen):
+        yield each
 
 
-async def _looked_into(session: AsyncSession) -> AsyncIterator[Found]:
-    version = int(str(await session.scalar(text("SHOW server_version_num")))) // 10_000
-    old = version < _OLDEST_POSTGRES
-    mend = f"Use PostgreSQL {_OLDEST_POSTGRES} or newer." if old else ""
-    yield Found(what="PostgreSQL", state=State.WRONG if old else State.RIGHT, seen=f"version {version}", mend=mend)
-    newest = ScriptDirectory.from_config(configuration("postgresql://")).get_current_head()
-    stands = await session.scalar(text("SELECT version_num FROM alembic_version"))
-    behind = stands != newest
+def _judged(seen: Condition) -> Iterator[Found]:
+    old, behind = seen.version < _OLDEST_POSTGRES, seen.schema != seen.newest_schema
+    yield Found(
+        what="PostgreSQL",
+        state=State.WRONG if old else State.RIGHT,
+        seen=f"version {seen.version}",
+        mend=f"Use PostgreSQL {_OLDEST_POSTGRES} or newer." if old else "",
+    )
     yield Found(
         what="schema",
         state=State.WRONG if behind else State.RIGHT,
-        seen=f"at {stands}, the newest is {newest}",
+        seen=f"at {seen.schema}, the newest is {seen.newest_schema}",
         mend="Run holdfast migrate." if behind else "",
     )
-    if await session.scalar(text("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")):
+    if seen.superuser:
         mend = "Let the application log in as a member of holdfast_app: a superuser may change the ledger."
         yield Found(what="login", state=State.DOUBTFUL, seen="a superuser", mend=mend)
-    apart = abs(datetime.now(UTC) - (await session.scalars(select(func.clock_timestamp()))).one())
-    if apart > _CLOCKS_APART:
-        seen = f"{apart.total_seconds():.0f} s apart from this machine's"
-        yield Found(what="clock", state=State.DOUBTFUL, seen=seen, mend="Let both follow NTP.")
-    if await session.scalar(text(_BEHIND)):
-        yield Found(
-            what="event log",
-            state=State.WRONG,
-            seen="its events are of transactions that are still to come: a dump was restored into a new cluster",
-            mend="See 'After a restore' in docs/operations.md; until then live status stands still.",
-        )
-    open_ones = await session.scalar(select(func.count()).select_from(Incident).where(Incident.closed.is_(None)))
-    state, mend = (State.DOUBTFUL, "GET /v1/incidents?open=true lists them.") if open_ones else (State.RIGHT, "")
-    yield Found(what="incidents", state=state, seen=f"{open_ones} open", mend=mend)
-
-
-_BEHIND = "SELECT coalesce(max(transaction_id) >= pg_snapshot_xmax(pg_current_snapshot()), false) FROM events"
+    if seen.clocks_apart > _CLOCKS_APART:
+        apart = f"{seen.clocks_apart.total_seconds():.0f} s apart from this machine's"
+        yield Found(what="clock", state=State.DOUBTFUL, seen=apart, mend="Let both follow NTP.")
+    if seen.behind:
+        mend = "See 'After a restore' in docs/operations.md; until then live status stands still."
+        yield Found(what="event log", state=State.WRONG, seen="of transactions that are still to come", mend=mend)
+    state = State.DOUBTFUL if seen.open_incidents else State.RIGHT
+    mend = "GET /v1/incidents?open=true lists them." if seen.open_incidents else ""
+    yield Found(what="incidents", state=state, seen=f"{seen.open_incidents} open", mend=mend)
 
 
 async def _temporal() -> AsyncIterator[Found]:

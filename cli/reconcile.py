@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from sqlalchemy.exc import SQLAlchemyError
 
 from cli.settled import leave, opened, required, settings
 from db import incidents
 from db.books_since import compare
+from db.condition import DatabaseUnreadable
 from db.session import Database
 from domain.books import Finding, Invariant
 from domain.errors import HoldfastError
@@ -33,9 +33,8 @@ def reconcile(
     try:
         with Console(stderr=True).status("Reading the provider's payments"):
             found = asyncio.run(_compared(told, at, report=report))
-    except (HoldfastError, SQLAlchemyError) as problem:
-        # The driver's own text may have an address or a row in it.
-        leave(str(problem) if isinstance(problem, HoldfastError) else "The database could not be read.")
+    except (HoldfastError, DatabaseUnreadable) as problem:
+        leave(str(problem))
     if as_json:
         typer.echo(json.dumps({"since": at.isoformat(), "differences": [each.model_dump() for each in found]}))
     else:
