@@ -25,6 +25,8 @@ def create_app(wiring: Wiring, *, max_body_bytes: int = 1_000_000) -> FastAPI:
         title="Holdfast",
         version="1",
         description=DESCRIPTION,
+        license_info={"name": "MIT", "identifier": "MIT"},
+        servers=[{"url": "/", "description": "This deployment"}],
         redoc_url=None,
         dependencies=[Depends(read_strictly)],
     )

@@ -16,7 +16,7 @@ from domain.values import Value
 DiscountCode = Annotated[
     str, StringConstraints(strip_whitespace=True, to_upper=True, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{2,39}$")
 ]
-Positive = Annotated[Minor, Field(gt=0)]
+Positive = Annotated[Minor, Field(ge=1)]
 Percent = Annotated[Decimal, Field(gt=0, le=100, max_digits=5, decimal_places=2)]
 
 
