@@ -1,0 +1,180 @@
+"""Every way Holdfast refuses or fails, one tree; the code, HTTP status and sentence of each stand only here,
+in the module of its area.
+
+HoldfastError
+├── BadRequest 400             IdempotencyKeyRequired  IdempotencyKeyMalformed  SignatureInvalid  BodyMalformed
+│                              CursorInvalid
+├── Unauthenticated 401        CredentialsWrong  TokenMissing  TokenInvalid
+├── Forbidden 403              RoleNotAllowed
+├── NotFound 404               ResourceNotFound  RouteNotFound
+├── MethodNotAllowed 405
+├── BodyTooLarge 413
+├── Conflict 409               IdempotencyKeyReused  OrderBusy  OrderClosed  OutOfStock
+│                              PriceChanged  OrderNotCancellable  OrderNotShippable  OrderNotDeliverable
+│                              PaymentNotOpen  PaymentNotUnknown  ResolutionContradicted  ReferenceMissing
+│                              CaptureFailed  MoneyGivenBack  StockBelowHeld  EmailTaken  IncidentClosed
+│                              OrderHeld  OrderNotHeld
+├── Unprocessable 422          BodyInvalid  MixedCurrencies  ProductUnavailable  ShippingUnavailable
+│                              CurrencyUnsupported  TotalTooLarge  FulfilmentRequired
+├── RateLimited 429
+├── Unavailable 503            WorkflowsUnavailable  DatabaseUnavailable
+├── InvariantBroken 500        AmountsDiffer  EntryUnbalanced  IllegalMove  OverdrawnPayment  ProviderMismatch
+│                              RequestRefusedByProvider  OperationConflict  OrderAlreadyPlaced
+├── ProviderUnreachable        transient: nobody knows whether it happened; repeat with the same key
+└── ProviderKeySpent           it did not happen yet; repeat after a while, with another key
+"""
+
+from domain.errors.accounts import (
+    CredentialsWrong,
+    EmailTaken,
+    RoleNotAllowed,
+    TokenInvalid,
+    TokenMissing,
+)
+from domain.errors.branches import (
+    BadRequest,
+    Conflict,
+    Forbidden,
+    HoldfastError,
+    InvariantBroken,
+    NotFound,
+    Unauthenticated,
+    Unavailable,
+    Unprocessable,
+)
+from domain.errors.calls import (
+    BodyInvalid,
+    BodyMalformed,
+    BodyTooLarge,
+    CursorInvalid,
+    DatabaseUnavailable,
+    IdempotencyKeyMalformed,
+    IdempotencyKeyRequired,
+    IdempotencyKeyReused,
+    MethodNotAllowed,
+    RateLimited,
+    ResourceNotFound,
+    RouteNotFound,
+    WorkflowsUnavailable,
+)
+from domain.errors.catalogue import (
+    CurrencyUnsupported,
+    MixedCurrencies,
+    OutOfStock,
+    PriceChanged,
+    ProductUnavailable,
+    ShippingUnavailable,
+    StockBelowHeld,
+    TotalTooLarge,
+)
+from domain.errors.invariants import (
+    AmountsDiffer,
+    EntryUnbalanced,
+    IllegalMove,
+    OperationConflict,
+    OrderAlreadyPlaced,
+    OverdrawnPayment,
+    ProviderMismatch,
+    RequestRefusedByProvider,
+)
+from domain.errors.orders import (
+    FulfilmentRequired,
+    IncidentClosed,
+    MoneyGivenBack,
+    OrderBusy,
+    OrderClosed,
+    OrderHeld,
+    OrderNotCancellable,
+    OrderNotDeliverable,
+    OrderNotHeld,
+    OrderNotShippable,
+)
+from domain.errors.payments import (
+    CaptureFailed,
+    PaymentNotOpen,
+    PaymentNotUnknown,
+    ProviderKeySpent,
+    ProviderUnreachable,
+    ReferenceMissing,
+    ResolutionContradicted,
+    SignatureInvalid,
+)
+
+__all__ = [
+    "BY_CODE",
+    "AmountsDiffer",
+    "BadRequest",
+    "BodyInvalid",
+    "BodyMalformed",
+    "BodyTooLarge",
+    "CaptureFailed",
+    "Conflict",
+    "CredentialsWrong",
+    "CurrencyUnsupported",
+    "CursorInvalid",
+    "DatabaseUnavailable",
+    "EmailTaken",
+    "EntryUnbalanced",
+    "Forbidden",
+    "FulfilmentRequired",
+    "HoldfastError",
+    "IdempotencyKeyMalformed",
+    "IdempotencyKeyRequired",
+    "IdempotencyKeyReused",
+    "IllegalMove",
+    "IncidentClosed",
+    "InvariantBroken",
+    "MethodNotAllowed",
+    "MixedCurrencies",
+    "MoneyGivenBack",
+    "NotFound",
+    "OperationConflict",
+    "OrderAlreadyPlaced",
+    "OrderBusy",
+    "OrderClosed",
+    "OrderHeld",
+    "OrderNotCancellable",
+    "OrderNotDeliverable",
+    "OrderNotHeld",
+    "OrderNotShippable",
+    "OutOfStock",
+    "OverdrawnPayment",
+    "PaymentNotOpen",
+    "PaymentNotUnknown",
+    "PriceChanged",
+    "ProductUnavailable",
+    "ProviderKeySpent",
+    "ProviderMismatch",
+    "ProviderUnreachable",
+    "RateLimited",
+    "ReferenceMissing",
+    "RequestRefusedByProvider",
+    "ResolutionContradicted",
+    "ResourceNotFound",
+    "RoleNotAllowed",
+    "RouteNotFound",
+    "ShippingUnavailable",
+    "SignatureInvalid",
+    "StockBelowHeld",
+    "TokenInvalid",
+    "TokenMissing",
+    "TotalTooLarge",
+    "Unauthenticated",
+    "Unavailable",
+    "Unprocessable",
+    "WorkflowsUnavailable",
+    "from_code",
+]
+
+
+def _tree(error: type[HoldfastError]) -> list[type[HoldfastError]]:
+    return [error, *(leaf for child in error.__subclasses__() for leaf in _tree(child))]
+
+
+# Branches share the root's code: the root, which comes last here, is what it means.
+BY_CODE: dict[str, type[HoldfastError]] = {error.code: error for error in reversed(_tree(HoldfastError))}
+
+
+def from_code(code: str, values: dict[str, str | int]) -> HoldfastError:
+    """The error that crossed a boundary as its code and values; an unknown code becomes the root error."""
+    return BY_CODE.get(code, HoldfastError)(**values)
