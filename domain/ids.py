@@ -11,6 +11,7 @@ def _typeid(prefix: str) -> StringConstraints:
 
 AccountId = Annotated[str, _typeid("acc")]
 EventId = Annotated[str, _typeid("evt")]
+FamilyId = Annotated[str, _typeid("fam")]
 FulfilmentId = Annotated[str, _typeid("ful")]
 IncidentId = Annotated[str, _typeid("inc")]
 LineId = Annotated[str, _typeid("lin")]

@@ -4,8 +4,9 @@ in the module of its area.
 HoldfastError
 ├── BadRequest 400             IdempotencyKeyRequired  IdempotencyKeyMalformed  SignatureInvalid  BodyMalformed
 │                              CursorInvalid
-├── Unauthenticated 401        CredentialsWrong  TokenMissing  TokenInvalid
-├── Forbidden 403              RoleNotAllowed
+├── Unauthenticated 401        CredentialsWrong  TokenMissing  TokenInvalid  RefreshTokenInvalid  SessionEnded
+├── Forbidden 403              RoleNotAllowed  PasswordWrong  AccountNotApproved  AccountBlocked
+│                              OriginNotAllowed  CsrfTokenWrong
 ├── NotFound 404               ResourceNotFound  RouteNotFound
 ├── MethodNotAllowed 405
 ├── BodyTooLarge 413
@@ -13,9 +14,11 @@ HoldfastError
 │                              PriceChanged  OrderNotCancellable  OrderNotShippable  OrderNotDeliverable
 │                              PaymentNotOpen  PaymentNotUnknown  ResolutionContradicted  ReferenceMissing
 │                              CaptureFailed  MoneyGivenBack  StockBelowHeld  EmailTaken  IncidentClosed
-│                              OrderHeld  OrderNotHeld
+│                              OrderHeld  OrderNotHeld  OwnAccount  LastAdministrator  AccountStatusFixed
+│                              AccountHasOpenOrders  AccountHasOpenSales  AccountHasUnsettledMoney
+│                              AccountBusy
 ├── Unprocessable 422          BodyInvalid  MixedCurrencies  ProductUnavailable  ShippingUnavailable
-│                              CurrencyUnsupported  TotalTooLarge  FulfilmentRequired
+│                              CurrencyUnsupported  TotalTooLarge  FulfilmentRequired  PasswordUnfit
 ├── RateLimited 429
 ├── Unavailable 503            WorkflowsUnavailable  DatabaseUnavailable
 ├── InvariantBroken 500        AmountsDiffer  EntryUnbalanced  IllegalMove  OverdrawnPayment  ProviderMismatch
@@ -25,9 +28,24 @@ HoldfastError
 """
 
 from domain.errors.accounts import (
+    AccountBlocked,
+    AccountBusy,
+    AccountHasOpenOrders,
+    AccountHasOpenSales,
+    AccountHasUnsettledMoney,
+    AccountNotApproved,
+    AccountStatusFixed,
     CredentialsWrong,
+    CsrfTokenWrong,
     EmailTaken,
+    LastAdministrator,
+    OriginNotAllowed,
+    OwnAccount,
+    PasswordUnfit,
+    PasswordWrong,
+    RefreshTokenInvalid,
     RoleNotAllowed,
+    SessionEnded,
     TokenInvalid,
     TokenMissing,
 )
@@ -102,6 +120,13 @@ from domain.errors.payments import (
 
 __all__ = [
     "BY_CODE",
+    "AccountBlocked",
+    "AccountBusy",
+    "AccountHasOpenOrders",
+    "AccountHasOpenSales",
+    "AccountHasUnsettledMoney",
+    "AccountNotApproved",
+    "AccountStatusFixed",
     "AmountsDiffer",
     "BadRequest",
     "BodyInvalid",
@@ -110,6 +135,7 @@ __all__ = [
     "CaptureFailed",
     "Conflict",
     "CredentialsWrong",
+    "CsrfTokenWrong",
     "CurrencyUnsupported",
     "CursorInvalid",
     "DatabaseUnavailable",
@@ -124,6 +150,7 @@ __all__ = [
     "IllegalMove",
     "IncidentClosed",
     "InvariantBroken",
+    "LastAdministrator",
     "MethodNotAllowed",
     "MixedCurrencies",
     "MoneyGivenBack",
@@ -137,8 +164,12 @@ __all__ = [
     "OrderNotDeliverable",
     "OrderNotHeld",
     "OrderNotShippable",
+    "OriginNotAllowed",
     "OutOfStock",
     "OverdrawnPayment",
+    "OwnAccount",
+    "PasswordUnfit",
+    "PasswordWrong",
     "PaymentNotOpen",
     "PaymentNotUnknown",
     "PriceChanged",
@@ -148,11 +179,13 @@ __all__ = [
     "ProviderUnreachable",
     "RateLimited",
     "ReferenceMissing",
+    "RefreshTokenInvalid",
     "RequestRefusedByProvider",
     "ResolutionContradicted",
     "ResourceNotFound",
     "RoleNotAllowed",
     "RouteNotFound",
+    "SessionEnded",
     "ShippingUnavailable",
     "SignatureInvalid",
     "StockBelowHeld",

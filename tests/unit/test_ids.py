@@ -16,6 +16,7 @@ KINDS = {name: each for name, each in vars(domain.ids).items() if name.endswith(
 PREFIXES = {
     "AccountId": "acc",
     "EventId": "evt",
+    "FamilyId": "fam",
     "FulfilmentId": "ful",
     "IncidentId": "inc",
     "LineId": "lin",
