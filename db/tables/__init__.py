@@ -1,6 +1,6 @@
 """All tables, by area."""
 
-from db.tables.accounts import Account
+from db.tables.accounts import Account, AccountChangeRow
 from db.tables.catalogue import Hold, HoldState, Product, ShippingRate, Stock, StockMovement, TaxRateRow
 from db.tables.declarative import Table
 from db.tables.events import EventRow
@@ -9,10 +9,14 @@ from db.tables.ledger import LedgerAccount, LedgerEntry, LedgerPosting
 from db.tables.orders import Fulfilment, Order, OrderContact, OrderLine
 from db.tables.payments import Payment, PaymentAttempt, PaymentOperation, Refund
 from db.tables.requests import CommandOutcome, InboundWebhook, Request, WebhookState
+from db.tables.sign_ins import BrowserSession, CounterKind, LoginCounter, RefreshToken, TokenFamily
 
 __all__ = [
     "Account",
+    "AccountChangeRow",
+    "BrowserSession",
     "CommandOutcome",
+    "CounterKind",
     "EventRow",
     "Fulfilment",
     "Hold",
@@ -22,6 +26,7 @@ __all__ = [
     "LedgerAccount",
     "LedgerEntry",
     "LedgerPosting",
+    "LoginCounter",
     "Order",
     "OrderContact",
     "OrderLine",
@@ -29,6 +34,7 @@ __all__ = [
     "PaymentAttempt",
     "PaymentOperation",
     "Product",
+    "RefreshToken",
     "Refund",
     "Request",
     "ShippingRate",
@@ -36,5 +42,6 @@ __all__ = [
     "StockMovement",
     "Table",
     "TaxRateRow",
+    "TokenFamily",
     "WebhookState",
 ]
