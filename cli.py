@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,7 @@ import structlog
 import typer
 import uvicorn
 from fastapi import FastAPI
-from pydantic import SecretStr, ValidationError
+from pydantic import EmailStr, SecretStr, TypeAdapter, ValidationError
 from pydantic_settings import SettingsError
 from rich.console import Console
 from temporalio.client import Client
@@ -22,20 +23,27 @@ from temporalio.envconfig import ClientConfig
 import worker as workers
 from api.app import KEEP_ALIVE_SECONDS, create_app
 from api.calls import RETRIES
+from api.cookies import CookieRules
 from api.deps import Wiring
-from api.tokens import Tokens
+from api.passwords import Passwords
+from api.tokens import SigningKey, Tokens
+from db import staffing
 from db.books_audit import Audit, BooksUnreadable, audit
 from db.books_report import document, show
 from db.migrate import upgrade
 from db.seed import seed_demo
 from db.session import Database
 from domain.books import ProviderTruth
+from domain.errors import HoldfastError
+from domain.orders import Role
 from providers.stripe import NAME as STRIPE
 from providers.stripe.webhooks import StripeWebhooks
 from settings import Settings
 from workflows.schedules import ensure_schedules, sweep_now
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
+account = typer.Typer(help="Accounts, for whoever has the database.", no_args_is_help=True)
+app.add_typer(account, name="account")
 
 # Longest request that a stopping API lets finish: the budget of a placing call, and some.
 _GRACE_SECONDS = 15
@@ -90,6 +98,29 @@ def seed(demo: Annotated[bool, typer.Option(help="Demo accounts, products and pr
     settings = Settings()
     if demo:
         asyncio.run(_seed(settings, _required(settings.demo_password, "HOLDFAST_DEMO_PASSWORD")))
+
+
+def _email(given: str) -> str:
+    try:
+        return str(TypeAdapter(EmailStr).validate_python(given))
+    except ValidationError:
+        raise typer.BadParameter("This is no e-mail address") from None
+
+
+@account.command("create")
+def create_account(
+    email: Annotated[str, typer.Option(callback=_email)],
+    name: Annotated[str, typer.Option()],
+    role: Annotated[Role, typer.Option(help="An administrator is made here, or by another one.")] = Role.ADMIN,
+) -> None:
+    """Make an account that is active at once; the password is asked for, or read from standard input."""
+    _on_accounts(lambda database: staffing.create(database, email, name, role, _new_password()))
+
+
+@account.command("erase")
+def erase_account(account_id: str) -> None:
+    """Erase the account of somebody who asked for it and can't log in."""
+    _on_accounts(lambda database: staffing.erase(database, account_id))
 
 
 @app.command()
@@ -186,6 +217,30 @@ async def _seed(settings: Settings, password: str) -> None:
         await database.close()
 
 
+def _on_accounts(act: Callable[[Database], Awaitable[str]]) -> None:
+    """Say what came of it; a refusal exits with 1."""
+
+    async def acted() -> str:
+        database = Database(Settings().database_url.get_secret_value(), pool_size=2)
+        try:
+            return await act(database)
+        finally:
+            await database.close()
+
+    try:
+        typer.echo(asyncio.run(acted()))
+    except HoldfastError as refusal:
+        typer.echo(str(refusal), err=True)
+        raise typer.Exit(1) from None
+
+
+def _new_password() -> str:
+    """Never an argument: those are seen by everybody on the machine."""
+    if sys.stdin.isatty():
+        return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
+    return sys.stdin.readline().rstrip("\r\n")
+
+
 async def _audit(stripe_url: str | None) -> Audit:
     """Raises BooksUnreadable, also for settings or packages that are missing."""
     try:
@@ -220,13 +275,28 @@ def _application(settings: Settings) -> FastAPI:
     wiring = Wiring(
         database=Database(settings.database_url.get_secret_value(), pool_size=settings.database_pool_size),
         temporal=asyncio.run(connect()),
-        tokens=Tokens(_required(settings.jwt_secret, "HOLDFAST_JWT_SECRET"), settings.access_token_seconds),
+        tokens=_tokens(settings),
         webhooks={STRIPE: webhooks},
         policy=settings.policy,
         answer_budget_seconds=settings.answer_budget_seconds,
         temporal_ui_url=settings.temporal_ui_url,
+        sign_in=settings.sign_in,
+        cookies=CookieRules(secure=settings.cookie_secure, origin=settings.public_origin),
+        passwords=Passwords(settings.passwords_at_once),
     )
     return create_app(wiring, max_body_bytes=settings.max_body_bytes)
+
+
+def _tokens(settings: Settings) -> Tokens:
+    keys = [SigningKey(kid, secret) for kid, secret in settings.signing_keys]
+    if not keys:
+        typer.echo("Neither HOLDFAST_JWT_KEYS nor HOLDFAST_JWT_SECRET is set", err=True)
+        raise typer.Exit(2)
+    try:
+        return Tokens(keys, settings.access_token_seconds)
+    except ValueError as unfit:
+        typer.echo(str(unfit), err=True)
+        raise typer.Exit(2) from None
 
 
 def _required(secret: SecretStr | None, name: str) -> str:
