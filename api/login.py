@@ -44,6 +44,8 @@ async def prove_again(wired: Wiring, caller: Principal, password: str, address: 
     proof = await _compared(wired, Attempt.of(own.email, address), password, the_same)
     if proof is None:
         raise PasswordWrong
+    async with wired.database.transaction() as session:
+        await login_limits.forgive(session, proof.attempt)
     return proof
 
 

@@ -52,7 +52,7 @@ _REFUSED = 400
 
 
 class _Owned(NamedTuple):
-    """The account, and the ids of all that is about its orders."""
+    """The account, its orders, and the ids of all that incidents can be about."""
 
     account_id: str
     orders: Sequence[str]
@@ -118,7 +118,7 @@ async def _owned(session: AsyncSession, account_id: str) -> _Owned:
     of_buyer = Order.buyer_id == account_id
     payments = await session.scalars(select(Payment.id).join(Order, Order.id == Payment.order_id).where(of_buyer))
     refunds = await session.scalars(select(Refund.id).join(Order, Order.id == Refund.order_id).where(of_buyer))
-    return _Owned(account_id, orders, [*orders, *payments, *refunds])
+    return _Owned(account_id, orders, [account_id, *orders, *payments, *refunds])
 
 
 def _blanking(owned: _Owned) -> list[Executable]:

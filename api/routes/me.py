@@ -10,7 +10,7 @@ from api.deps import ByThisCall, ClientAddress, Principal, SignedIn, Wired, Wiri
 from api.login import Proof
 from api.routes.auth import NewPassword, Password, PersonName
 from api.schemas import Sent
-from db import accounts, erasure, login_limits
+from db import accounts, erasure
 from db.accounts import OwnChange
 from domain.accounts import AccountView, check_fit
 
@@ -62,10 +62,7 @@ async def change_me(
         session=caller.session,
     )
     async with wired.database.transaction() as session:
-        changed = await accounts.change_own(session, caller.account_id, change, cause)
-        if proof is not None:
-            await login_limits.forgive(session, proof.attempt)
-    return changed
+        return await accounts.change_own(session, caller.account_id, change, cause)
 
 
 @router.delete("", operation_id="eraseMe", status_code=204, responses={409: {}, 429: {}})
