@@ -30,7 +30,7 @@ class ChangeRequest(Sent):
     """`active` approves a seller, or lifts a block. `note` is for colleagues, and goes when the account is erased."""
 
     role: Role | None = None
-    status: Literal[AccountStatus.ACTIVE, AccountStatus.BLOCKED] | None = None
+    status: Literal["active", "blocked"] | None = None
     reason: ChangeReason
     note: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000, pattern=TEXT)] = ""
 
@@ -80,7 +80,7 @@ async def change_account(
         account_id=account_id,
         actor_id=caller.account_id,
         role=body.role,
-        status=body.status,
+        status=None if body.status is None else AccountStatus(body.status),
         reason=body.reason,
         note=body.note,
     )

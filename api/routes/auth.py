@@ -29,7 +29,7 @@ class Registration(Sent):
     email: EmailStr
     password: NewPassword
     name: PersonName
-    role: Literal[Role.BUYER, Role.SELLER] = Role.BUYER
+    role: Literal["buyer", "seller"] = "buyer"
 
 
 class Credentials(Sent):
@@ -63,7 +63,8 @@ async def register(body: Registration, wired: Wired, address: ClientAddress, cau
     check_fit(body.password, body.email, body.name)
     await login.count_registration(wired, address)
     password_hash = await wired.passwords.hash(body.password)
-    new = NewAccount(body.email, body.name, body.role, first_status(body.role), password_hash)
+    role = Role(body.role)
+    new = NewAccount(body.email, body.name, role, first_status(role), password_hash)
     async with wired.database.transaction() as session:
         return await accounts.register(session, new, cause)
 

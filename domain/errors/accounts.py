@@ -60,7 +60,7 @@ class CsrfTokenWrong(Forbidden):
 
 class PasswordUnfit(Unprocessable):
     code = "password_unfit"
-    sentence = "This password is easily guessed: {why}."
+    sentence = "This password can't be used: {why}."
 
 
 class EmailTaken(Conflict):
