@@ -4,10 +4,21 @@ from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, BaseModel, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.orders import Policy
+from domain.sign_in import SignInRules
+
+# The key id of a key that was given as HOLDFAST_JWT_SECRET.
+_UNNAMED = "default"
+
+
+class JwtKey(BaseModel):
+    """A signing key of 32 bytes or more, and the id by which tokens say that they are signed with it."""
+
+    kid: str = Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")
+    secret: SecretStr
 
 
 class Settings(BaseSettings):
@@ -29,8 +40,18 @@ class Settings(BaseSettings):
     stripe_connect_timeout: float = 3.0
     stripe_read_timeout: float = 10.0
 
+    # What access tokens are signed with: newest first, two during a rotation. Or one, without a name.
+    jwt_keys: list[JwtKey] = []
     jwt_secret: SecretStr | None = None
-    access_token_seconds: int = 15 * 60
+    # A change of role or status counts after this long at the latest.
+    access_token_seconds: int = Field(default=15 * 60, gt=0, le=15 * 60)
+    sign_in: SignInRules = SignInRules()
+    # Off for plain HTTP on one's own machine only.
+    cookie_secure: bool = True
+    # As browsers name it (https://shop.example), where a proxy hides it.
+    public_origin: str | None = None
+    # Each takes 64 MiB.
+    passwords_at_once: int = Field(default=4, gt=0)
 
     # How long a placing call waits for the first payment attempt before it answers 202.
     answer_budget_seconds: float = Field(default=10.0, gt=0)
@@ -51,6 +72,12 @@ class Settings(BaseSettings):
     # that is made right before, so that it happens once.
     crash_point: str | None = None
     crash_mark: Path | None = None
+
+    @property
+    def signing_keys(self) -> list[tuple[str, str]]:
+        """Key ids and secrets, newest first; a key without a name is older than all that have one."""
+        named = [(key.kid, key.secret.get_secret_value()) for key in self.jwt_keys]
+        return named if self.jwt_secret is None else [*named, (_UNNAMED, self.jwt_secret.get_secret_value())]
 
     @cached_property
     def policy(self) -> Policy:

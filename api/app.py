@@ -7,7 +7,20 @@ from api import problems
 from api.deps import Wiring
 from api.middleware import RequestFrame
 from api.openapi import Documented
-from api.routes import auth, discounts, health, incidents, orders, payments, products, timeline, webhooks
+from api.routes import (
+    accounts,
+    auth,
+    discounts,
+    health,
+    incidents,
+    me,
+    orders,
+    payments,
+    products,
+    sessions,
+    timeline,
+    webhooks,
+)
 from api.schemas import read_strictly
 
 # How long an idle connection is kept: longer than proxies keep theirs (60 s mostly), so that none is closed here while
@@ -34,6 +47,10 @@ def create_app(wiring: Wiring, *, max_body_bytes: int = 1_000_000) -> FastAPI:
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=max_body_bytes)
     app.add_middleware(RequestFrame)
     problems.install(app)
-    for resource in (auth, products, discounts, orders, timeline, payments, webhooks, incidents, health):
+    resources = (
+        *(auth, sessions, me, accounts, products, discounts, orders, timeline),
+        *(payments, webhooks, incidents, health),
+    )
+    for resource in resources:
         app.include_router(resource.router)
     return app

@@ -10,12 +10,17 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from temporalio.client import Client
 
+from api.cookies import CookieRules
 from api.live import Live
+from api.passwords import Passwords
 from api.tokens import Tokens
+from db import accounts, browser_sessions
+from db.accounts import Cause
 from db.session import Database
-from domain.errors import RoleNotAllowed, TokenMissing
+from domain.errors import RoleNotAllowed, SessionEnded, TokenInvalid, TokenMissing
 from domain.gateway import WebhookVerifier
 from domain.orders import Policy, Role
+from domain.sign_in import SignInRules, network_of
 from domain.values import Value
 
 # How many orders a process places at once; the others wait for their turn. All let in together, the last of a burst
@@ -35,6 +40,9 @@ class Wiring:
     answer_budget_seconds: float
     temporal_ui_url: str | None
     placing: Semaphore = field(default_factory=lambda: Semaphore(_PLACED_AT_ONCE))
+    sign_in: SignInRules = field(default_factory=SignInRules)
+    cookies: CookieRules = field(default_factory=CookieRules)
+    passwords: Passwords = field(default_factory=Passwords)
     live: Live = field(init=False)
 
     def __post_init__(self) -> None:
@@ -42,10 +50,12 @@ class Wiring:
 
 
 class Principal(Value):
-    """Who is calling, by the access token."""
+    """Who is calling, and by which login: the family of the access token, or the session of the cookie."""
 
     account_id: str
     role: Role
+    family_id: str | None = None
+    session: bytes | None = None
 
 
 def wiring(request: Request) -> Wiring:
@@ -58,12 +68,38 @@ Wired = Annotated[Wiring, Depends(wiring)]
 _bearer = HTTPBearer(auto_error=False, description="The access token of POST /v1/auth/login.")
 
 
-def principal(wired: Wired, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> Principal:
-    """Raises TokenMissing or TokenInvalid."""
-    if credentials is None:
+async def principal(
+    request: Request, wired: Wired, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> Principal:
+    """By the access token, or else by the session cookie.
+
+    Raises TokenMissing, TokenInvalid, SessionEnded, OriginNotAllowed or CsrfTokenWrong.
+    """
+    if credentials is not None:
+        return await _by_token(wired, credentials.credentials)
+    secret = wired.cookies.read(request)
+    if secret is None:
         raise TokenMissing
-    claims = wired.tokens.read(credentials.credentials)
-    return Principal(account_id=claims.sub, role=claims.role)
+    return await _by_cookie(request, wired, secret)
+
+
+async def _by_token(wired: Wiring, token: str) -> Principal:
+    """An administrator's account is looked at in every call: who was blocked must not be able to undo it."""
+    claims = wired.tokens.read(token)
+    if claims.role is Role.ADMIN:
+        async with wired.database.transaction() as session:
+            if not await accounts.is_active(session, claims.sub, claims.role):
+                raise TokenInvalid
+    return Principal(account_id=claims.sub, role=claims.role, family_id=claims.sid)
+
+
+async def _by_cookie(request: Request, wired: Wiring, secret: str) -> Principal:
+    wired.cookies.check(request, secret)
+    async with wired.database.transaction() as session:
+        found = await browser_sessions.find(session, secret, wired.sign_in, now())
+    if found is None:
+        raise SessionEnded
+    return Principal(account_id=found.account_id, role=found.role, session=found.hash)
 
 
 SignedIn = Annotated[Principal, Depends(principal)]
@@ -100,3 +136,19 @@ def correlation_id(request: Request) -> str:
 
 
 CorrelationId = Annotated[str, Depends(correlation_id)]
+
+
+def cause(correlation: CorrelationId) -> Cause:
+    """The call, as what happens to an account in it is logged."""
+    return Cause(now(), correlation)
+
+
+ByThisCall = Annotated[Cause, Depends(cause)]
+
+
+def client_address(request: Request) -> str:
+    """Where the call comes from; behind a proxy that uvicorn is told to trust (FORWARDED_ALLOW_IPS), what that says."""
+    return network_of(request.client.host) if request.client else ""
+
+
+ClientAddress = Annotated[str, Depends(client_address)]

@@ -15,6 +15,7 @@ from domain.values import Value
 
 KEY_HEADER = "Idempotency-Key"
 _REF = "#/components/schemas/"
+_SAFE = {"GET", "HEAD"}
 # FastAPI's own form of a 422, which is never sent.
 _UNSENT = ("HTTPValidationError", "ValidationError")
 _DESCRIPTIONS = {
@@ -103,6 +104,9 @@ def _refusals(operation: dict[str, Any], route: RouteContext) -> set[int]:
     if "security" in operation:
         found.add(401)
     if any(isinstance(call, Only) for call in calls):
+        found.add(403)
+    if "security" in operation and not _SAFE & set(route.methods or ()):
+        # A call by cookie that none of our pages made.
         found.add(403)
     if any(where == "path" for where, _ in names):
         found.add(404)

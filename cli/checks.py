@@ -58,10 +58,10 @@ async def everything() -> list[Found]:
 
 
 def _settings(told: Settings) -> Iterator[Found]:
-    key, secret = told.stripe_api_key, told.jwt_secret
-    if secret is None or len(secret.get_secret_value()) < _SHORTEST_SECRET:
-        mend = "Set HOLDFAST_JWT_SECRET to 32 random bytes or more: openssl rand -hex 32"
-        yield Found(what="token secret", state=State.WRONG, seen="missing or short", mend=mend)
+    key, secrets = told.stripe_api_key, [secret for _, secret in told.signing_keys]
+    if not secrets or min(map(len, secrets)) < _SHORTEST_SECRET:
+        mend = "Set HOLDFAST_JWT_SECRET or HOLDFAST_JWT_KEYS to 32 random bytes or more: openssl rand -hex 32"
+        yield Found(what="token keys", state=State.WRONG, seen="missing or short", mend=mend)
     if key is None:
         yield Found(what="Stripe", state=State.WRONG, seen="no key", mend="Set HOLDFAST_STRIPE_API_KEY.")
     elif key.get_secret_value().startswith("sk_live_") and told.stripe_api_base is not None:

@@ -18,9 +18,11 @@ from temporalio.envconfig import ClientConfig
 import worker as workers
 from api.app import KEEP_ALIVE_SECONDS, create_app
 from api.calls import RETRIES
+from api.cookies import CookieRules
 from api.deps import Wiring
-from api.tokens import Tokens
-from cli.settled import required, settings
+from api.passwords import Passwords
+from api.tokens import SigningKey, Tokens
+from cli.settled import leave, settings
 from db.migrate import upgrade
 from db.session import Database
 from providers.stripe import NAME as STRIPE
@@ -91,13 +93,26 @@ def _application(told: Settings) -> FastAPI:
     wiring = Wiring(
         database=Database(told.database_url.get_secret_value(), pool_size=told.database_pool_size),
         temporal=asyncio.run(connect()),
-        tokens=Tokens(required(told.jwt_secret, "HOLDFAST_JWT_SECRET"), told.access_token_seconds),
+        tokens=_tokens(told),
         webhooks={STRIPE: webhooks},
         policy=told.policy,
         answer_budget_seconds=told.answer_budget_seconds,
         temporal_ui_url=told.temporal_ui_url,
+        sign_in=told.sign_in,
+        cookies=CookieRules(secure=told.cookie_secure, origin=told.public_origin),
+        passwords=Passwords(told.passwords_at_once),
     )
     return create_app(wiring, max_body_bytes=told.max_body_bytes)
+
+
+def _tokens(told: Settings) -> Tokens:
+    keys = [SigningKey(kid, secret) for kid, secret in told.signing_keys]
+    if not keys:
+        leave("Neither HOLDFAST_JWT_KEYS nor HOLDFAST_JWT_SECRET is set")
+    try:
+        return Tokens(keys, told.access_token_seconds)
+    except ValueError as unfit:
+        leave(str(unfit))
 
 
 def _logged(told: Settings) -> Settings:

@@ -6,10 +6,11 @@ import sys
 import typer
 
 import cli
-from cli import books, deployment, doctor, local, order, reconcile, replay, setup
+from cli import account, books, deployment, doctor, local, order, reconcile, replay, setup
 
 app = typer.Typer(help=cli.__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
 orders = typer.Typer(help="Look at orders, or place one as a test.", no_args_is_help=True)
+accounts = typer.Typer(help="Accounts, for whoever has the database.", no_args_is_help=True)
 
 for verb in (
     local.up,
@@ -28,7 +29,10 @@ for verb in (
 orders.command("show")(order.show)
 orders.command("list")(order.list_orders)
 orders.command("test")(order.try_out)
+accounts.command("create")(account.create)
+accounts.command("erase")(account.erase)
 app.add_typer(orders, name="order")
+app.add_typer(accounts, name="account")
 
 
 def main() -> None:

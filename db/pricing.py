@@ -5,16 +5,21 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from sqlalchemy import ARRAY, ColumnElement, ScalarSelect, any_, bindparam, literal, or_, select, true
+from sqlalchemy import ARRAY, ColumnElement, ScalarSelect, and_, any_, bindparam, literal, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.selectable import LateralFromClause
 
 from db.tables import Account, Product, ShippingRate, TaxRateRow
+from domain.accounts import AccountStatus
 from domain.addresses import Destination
 from domain.discounts import DiscountTerms
 from domain.errors import MixedCurrencies, ProductUnavailable, ShippingUnavailable
-from domain.orders import Item
+from domain.orders import Item, Role
 from domain.pricing import NO_TAX, SHIPPING_TAX_CODE, Quote, Sale, TaxRate, quote, subtotal_of
+
+# What is for sale, of a product joined with its seller's account.
+ON_SALE = and_(Product.active, Account.status == AccountStatus.ACTIVE, Account.role != Role.BUYER)
+_SELLER = Account.id == Product.seller_id
 
 
 async def price(
@@ -58,7 +63,7 @@ async def goods_of(session: AsyncSession, items: Iterable[Item]) -> tuple[str, i
 async def one_currency(session: AsyncSession, product_ids: set[str]) -> str:
     """The currency that all these products are sold in. Raises ProductUnavailable or MixedCurrencies."""
     rows = await session.execute(
-        select(Product.id, Product.currency).where(Product.id.in_(product_ids), Product.active)
+        select(Product.id, Product.currency).join(Account, _SELLER).where(Product.id.in_(product_ids), ON_SALE)
     )
     currencies = dict(rows.all())
     for identity in sorted(product_ids - currencies.keys()):
@@ -160,8 +165,10 @@ _OFFERS = (
         _ON_SHIPPING.c.inclusive,
     )
     .select_from(Product)
-    .join(Account, Account.id == Product.seller_id)
+    .join(Account, _SELLER)
     .outerjoin(_ON_GOODS, true())
     .outerjoin(_ON_SHIPPING, true())
-    .where(Product.id == any_(bindparam("ids", type_=ARRAY(Product.id.type))), Product.active)
+    .where(Product.id == any_(bindparam("ids", type_=ARRAY(Product.id.type))), ON_SALE)
+    # As the order that refers to its sellers will lock them anyway: none is erased while it is being placed.
+    .with_for_update(read=True, key_share=True, of=Account)
 )

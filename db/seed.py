@@ -3,13 +3,13 @@
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from pwdlib import PasswordHash
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db import stock
 from db.ids import new_id
+from db.passwords import hash_password
 from db.session import Database
 from db.tables import Account, Product, ShippingRate, TaxRateRow
 from domain.orders import Role
@@ -94,7 +94,7 @@ async def _account(session: AsyncSession, role: Role, password: str, at: datetim
         email=email,
         name=f"Demo {role}",
         role=role,
-        password_hash=PasswordHash.recommended().hash(password),
+        password_hash=hash_password(password),
         created=at,
     )
     session.add(account)

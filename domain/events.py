@@ -37,6 +37,13 @@ class EventType(StrEnum):
     REFUND_REVERSED = "refund.reversed"
     PRODUCT_CREATED = "product.created"
     STOCK_ADJUSTED = "stock.adjusted"
+    ACCOUNT_REGISTERED = "account.registered"
+    ACCOUNT_UPDATED = "account.updated"
+    ACCOUNT_PASSWORD_CHANGED = "account.password_changed"  # noqa: S105 - the name of an event
+    ACCOUNT_ROLE_CHANGED = "account.role_changed"
+    ACCOUNT_STATUS_CHANGED = "account.status_changed"
+    ACCOUNT_TOKEN_REUSED = "account.token_reused"  # noqa: S105 - as above
+    ACCOUNT_ERASED = "account.erased"
 
 
 class Event(Value):

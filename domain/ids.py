@@ -12,6 +12,7 @@ def _typeid(prefix: str) -> StringConstraints:
 AccountId = Annotated[str, _typeid("acc")]
 DiscountId = Annotated[str, _typeid("dsc")]
 EventId = Annotated[str, _typeid("evt")]
+FamilyId = Annotated[str, _typeid("fam")]
 FulfilmentId = Annotated[str, _typeid("ful")]
 IncidentId = Annotated[str, _typeid("inc")]
 LineId = Annotated[str, _typeid("lin")]

@@ -141,6 +141,7 @@ class Blueprint:
             "HOLDFAST_STRIPE_API_KEY": self._secrets.get("stripe_api_key", prefix="sk_test_"),
             "HOLDFAST_STRIPE_WEBHOOK_SECRETS": json.dumps([self._webhook_secret]),
             "HOLDFAST_JWT_SECRET": self._secrets.get("jwt_secret", length=48),
+            "HOLDFAST_COOKIE_SECURE": "false",
         }
 
     def _inherited(self) -> dict[str, str]:
@@ -157,4 +158,4 @@ class Blueprint:
 
     @property
     def _demo_password(self) -> str:
-        return self._secrets.get("demo_password", length=9)
+        return self._secrets.get("demo_password", length=12)

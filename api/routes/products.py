@@ -15,7 +15,8 @@ from api.lists import Page, Paging, page_of
 from api.schemas import Sent
 from db import event_log, stock
 from db.ids import new_id
-from db.tables import Product, Stock
+from db.pricing import ON_SALE
+from db.tables import Account, Product, Stock
 from domain.errors import ResourceNotFound
 from domain.events import Event, EventType
 from domain.ids import AccountId, ProductId
@@ -80,7 +81,7 @@ class ProductFilter(BaseModel):
 @router.get("", operation_id="listProducts")
 async def list_products(wired: Wired, paging: Paging, wanted: Annotated[ProductFilter, Query()]) -> Page[ProductView]:
     """What is for sale, newest first."""
-    query = select(Product.id).where(Product.active)
+    query = select(Product.id).join(Account, Account.id == Product.seller_id).where(ON_SALE)
     if wanted.seller is not None:
         query = query.where(Product.seller_id == wanted.seller)
     async with wired.database.transaction() as session:

@@ -1,6 +1,6 @@
 """All tables, by area."""
 
-from db.tables.accounts import Account
+from db.tables.accounts import Account, AccountChangeRow
 from db.tables.catalogue import Hold, HoldState, Product, ShippingRate, Stock, StockMovement, TaxRateRow
 from db.tables.declarative import Table
 from db.tables.discounts import Discount, DiscountUse
@@ -10,10 +10,14 @@ from db.tables.ledger import LedgerAccount, LedgerEntry, LedgerPosting
 from db.tables.orders import Fulfilment, Order, OrderContact, OrderLine
 from db.tables.payments import Payment, PaymentAttempt, PaymentOperation, Refund
 from db.tables.requests import CommandOutcome, InboundWebhook, Request, WebhookState
+from db.tables.sign_ins import BrowserSession, CounterKind, LoginCounter, RefreshToken, TokenFamily
 
 __all__ = [
     "Account",
+    "AccountChangeRow",
+    "BrowserSession",
     "CommandOutcome",
+    "CounterKind",
     "Discount",
     "DiscountUse",
     "EventRow",
@@ -25,6 +29,7 @@ __all__ = [
     "LedgerAccount",
     "LedgerEntry",
     "LedgerPosting",
+    "LoginCounter",
     "Order",
     "OrderContact",
     "OrderLine",
@@ -32,6 +37,7 @@ __all__ = [
     "PaymentAttempt",
     "PaymentOperation",
     "Product",
+    "RefreshToken",
     "Refund",
     "Request",
     "ShippingRate",
@@ -39,5 +45,6 @@ __all__ = [
     "StockMovement",
     "Table",
     "TaxRateRow",
+    "TokenFamily",
     "WebhookState",
 ]

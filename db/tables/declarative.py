@@ -21,6 +21,7 @@ NAMING = {
 AccountKey = Annotated[str, mapped_column(TypeIdColumn("acc"))]
 DiscountKey = Annotated[str, mapped_column(TypeIdColumn("dsc"))]
 EventKey = Annotated[str, mapped_column(TypeIdColumn("evt"))]
+FamilyKey = Annotated[str, mapped_column(TypeIdColumn("fam"))]
 FulfilmentKey = Annotated[str, mapped_column(TypeIdColumn("ful"))]
 IncidentKey = Annotated[str, mapped_column(TypeIdColumn("inc"))]
 LineKey = Annotated[str, mapped_column(TypeIdColumn("lin"))]

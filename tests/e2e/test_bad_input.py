@@ -166,6 +166,28 @@ async def test_bad_credentials_are_refused(arena: Arena) -> None:
     await all_refused(arena, "/v1/auth/login", body, wrong, Role.BUYER)
 
 
+WRONG_NAME = (*NO_TEXT, "", " ", "n" * 201)
+
+
+async def test_nobody_registers_with_a_bad_body(arena: Arena) -> None:
+    body = {"email": "ada@example.com", "password": "correct horse battery staple", "name": "Ada"}
+    wrong: Wrong = {
+        "email": (*NO_TEXT, "", "ada", "ada@", "@example.com", "a b@example.com", "a@b", "e" * 3_000, None),
+        "password": (HALF_A_PAIR, 7, "", "fourteen chars", "p" * 201, None),
+        "name": (*WRONG_NAME, None),
+    }
+
+    await all_refused(arena, "/v1/auth/register", body, wrong, Role.BUYER)
+
+    assert (await arena.get("/v1/accounts?q=ada%40example.com", Role.ADMIN))["data"] == []
+
+
+async def test_a_bad_refresh_token_is_refused(arena: Arena) -> None:
+    for call in ("refresh", "logout"):
+        wrong: Wrong = {"refresh_token": (HALF_A_PAIR, 7, "", "t" * 201, None, [])}
+        await all_refused(arena, f"/v1/auth/{call}", {"refresh_token": "hfr_"}, wrong, Role.BUYER)
+
+
 QUERIES = [
     "limit=1000000000000000000000000000000", "limit=-1", "limit=1.5", "limit=NaN", "limit=", "limit=%00",
     "starting_after=%00", "starting_after=%ff", "ending_before=" + "x" * 65, "starting_after=ord_" + "z" * 26,
@@ -179,6 +201,7 @@ QUERIES = [
         ("/v1/payments", ("status=%ff",)),
         ("/v1/products", ("seller=%00", "seller=me")),
         ("/v1/incidents", ("open=perhaps", "kind=%00", "subject=%00", "subject=" + "x" * 65)),
+        ("/v1/accounts", ("role=owner", "status=%00", "q=", "q=%00", "q=" + "x" * 101)),
     ],
 )
 async def test_a_bad_query_is_refused(arena: Arena, path: str, more: tuple[str, ...]) -> None:

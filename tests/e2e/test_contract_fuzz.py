@@ -65,12 +65,19 @@ async def world(arena: Arena) -> dict[str, list[str]]:
         "payments": [each["id"] for order in orders for each in order["payments"]],
         "products": [*goods, new_id("prd")],
         "incidents": [each["id"] for each in found],
+        "accounts": [await arena.new_account(role) for role in (Role.BUYER, Role.SELLER, Role.ADMIN)],
     }
 
 
 def settings(known: dict[str, list[str]]) -> str:
     """The configuration of schemathesis: ids that exist are used often, and nothing depends on earlier answers."""
-    dictionaries = {**known, "cards": CARDS, "countries": ["US", "DE"], "methods": ["standard"]}
+    dictionaries = {
+        **known,
+        "passwords": ["correct horse battery staple"],
+        "cards": CARDS,
+        "countries": ["US", "DE"],
+        "methods": ["standard"],
+    }
     lines = ["[generation]", "deterministic = true", f"max-examples = {EXAMPLES}"]
     lines += ['database = "none"', "[phases.fuzzing.error-feedback]", "enabled = false"]
     lines += ["[phases.coverage.generation]", f'mode = "{COVERAGE}"']
@@ -84,6 +91,8 @@ def settings(known: dict[str, list[str]]) -> str:
         "path.payment_id": "payments",
         "path.product_id": "products",
         "path.incident_id": "incidents",
+        "path.account_id": "accounts",
+        "body.password": "passwords",
         "body.fulfilment_id": "fulfilments",
         "body.items[*].product_id": "products",
         "body.shipping_address.country": "countries",

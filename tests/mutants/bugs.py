@@ -1,5 +1,6 @@
 """All deliberate bugs, each by a name of its own."""
 
+from tests.mutants.admitting import ADMITTING
 from tests.mutants.asking import ASKING
 from tests.mutants.deciding import DECIDING
 from tests.mutants.noticing import NOTICING
@@ -7,4 +8,4 @@ from tests.mutants.recording import RECORDING
 from tests.mutants.selling import SELLING
 from tests.mutants.watching import WATCHING
 
-BUGS = (*ASKING, *RECORDING, *DECIDING, *NOTICING, *WATCHING, *SELLING)
+BUGS = (*ASKING, *RECORDING, *DECIDING, *NOTICING, *WATCHING, *SELLING, *ADMITTING)

@@ -21,8 +21,9 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 import worker as workers
 from api.app import KEEP_ALIVE_SECONDS, create_app
 from api.calls import RETRIES
+from api.cookies import CookieRules
 from api.deps import Wiring
-from api.tokens import Tokens
+from api.tokens import SigningKey, Tokens
 from db import stock
 from db.books import check
 from db.ids import new_id
@@ -46,6 +47,7 @@ ADDRESS = {
     "postal_code": "94601",
     "country": "US",
 }
+SIGNING_KEY = SigningKey("tests", "a secret of the tests that is long enough")
 # Far below the default: a lost answer is noticed soon.
 READ_TIMEOUT = 1.0
 # A deadline in seconds that a few calls keep even on a busy machine.
@@ -265,7 +267,7 @@ async def open_arena(
 ) -> AsyncIterator[Arena]:
     temporal = await Client.connect(temporal_address, namespace="holdfast", data_converter=pydantic_data_converter)
     gateway: PaymentGateway = StripeGateway("sk_test_arena", api_base=stripe.url, timeout=(1.0, READ_TIMEOUT))
-    tokens = Tokens("a secret of the tests that is long enough", 900)
+    tokens = Tokens([SIGNING_KEY], 900)
     wiring = Wiring(
         database=database,
         temporal=await Client.connect(
@@ -276,6 +278,7 @@ async def open_arena(
         policy=Policy(payment_deadline=1800, inspection_window=3600),
         answer_budget_seconds=10.0,
         temporal_ui_url=None,
+        cookies=CookieRules(secure=False),
     )
     app = create_app(wiring)
     async with database.transaction() as session:

@@ -80,9 +80,10 @@ class Trade:
             session.add(row)
         return row.id
 
-    async def place(self, name: str, capture: CaptureMode = CaptureMode.AUTOMATIC) -> tuple[Placement, PlacedOrder]:
+    async def placement(self, name: str, capture: CaptureMode = CaptureMode.AUTOMATIC) -> Placement:
+        """What a workflow would be started with; its claim stands."""
         self.orders[name] = new_id("ord")
-        placement = Placement(
+        return Placement(
             order_id=self.orders[name],
             request_id=await self.claim({"shipping_address": ADDRESS}),
             buyer_id=self.people[Role.BUYER],
@@ -94,6 +95,9 @@ class Trade:
             policy=Policy(payment_deadline=1800, inspection_window=3600),
             correlation_id="test",
         )
+
+    async def place(self, name: str, capture: CaptureMode = CaptureMode.AUTOMATIC) -> tuple[Placement, PlacedOrder]:
+        placement = await self.placement(name, capture)
         step = PlaceOrder(placement=placement, run_id=name, at=self.at)
         return placement, await OrderActivities(self.database).place(step)
 

@@ -89,7 +89,7 @@ def test_what_can_be_repeated_is_said_to_be_transient_and_nothing_else_is() -> N
     retryable = {each.__name__ for each in NAMED if each.retryable}
 
     assert retryable == {"OrderBusy", "OrderHeld", "RateLimited", "StreamsExhausted", "WorkflowsUnavailable",
-                         "DatabaseUnavailable", "ProviderUnreachable"}  # fmt: skip
+                         "DatabaseUnavailable", "ProviderUnreachable", "AccountBusy"}  # fmt: skip
 
 
 def test_the_tree_in_the_docstring_has_exactly_the_classes_that_exist() -> None:

@@ -17,6 +17,7 @@ PREFIXES = {
     "AccountId": "acc",
     "DiscountId": "dsc",
     "EventId": "evt",
+    "FamilyId": "fam",
     "FulfilmentId": "ful",
     "IncidentId": "inc",
     "LineId": "lin",

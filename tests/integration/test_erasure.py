@@ -1,0 +1,386 @@
+"""Erasing an account: who it was is found nowhere afterwards, the books are what they were, and nothing slips in."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import httpx2
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy import func, select, update
+
+from activities.orders import OrderActivities, PlaceOrder
+from db import erasure, incidents
+from db.accounts import Cause
+from db.passwords import hash_password
+from db.session import Database
+from db.tables import Account, BrowserSession, EventRow, LoginCounter, Order, OrderContact, RefreshToken, Request
+from domain.errors import ResourceNotFound
+from domain.incidents import IncidentKind
+from domain.orders import Role
+from tests.support.arena import Arena, eventually, order_body
+from tests.support.front_desk import PASSWORD, FrontDesk, Person, told
+from tests.support.trade import Trade, authorized, captured
+
+# In lower case, as e-mails are kept.
+MARK = "zzyzx"
+MARKED = {
+    "name": f"{MARK} person",
+    "line1": f"{MARK} street 1",
+    "line2": f"{MARK} floor",
+    "city": f"{MARK} city",
+    "region": "CA",
+    "postal_code": "94601",
+    "country": "US",
+}
+EMAIL = f"{MARK}@example.com"
+# What the books say of an order, and must go on saying.
+BOOKS = (
+    "orders", "order_lines", "fulfilments", "payments", "payment_operations", "refunds", "ledger_entries", "postings",
+    "ledger_accounts", "stock", "stock_movements", "holds",
+)  # fmt: skip
+
+
+async def holding(dsn: str, wanted: str) -> set[str]:
+    """The columns of any table, of text, JSON or bytes, in which the text stands."""
+    readable = "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = 'public'"
+    kinds = " AND data_type IN ('text', 'character varying', 'json', 'jsonb', 'bytea', 'ARRAY')"
+    found: set[str] = set()
+    async with await psycopg.AsyncConnection.connect(dsn) as connection:
+        columns = await (await connection.execute((readable + kinds).encode())).fetchall()
+        for table, column, kind in columns:
+            text = sql.SQL("encode({}, 'escape')" if kind == "bytea" else "{}::text").format(sql.Identifier(column))
+            query = sql.SQL("SELECT count(*) FROM {} WHERE {} ILIKE %s").format(sql.Identifier(table), text)
+            [(count,)] = await (await connection.execute(query, (f"%{wanted}%",))).fetchall()
+            if count:
+                found.add(f"{table}.{column}")
+    return found
+
+
+async def books(dsn: str) -> dict[str, list[Any]]:
+    async with await psycopg.AsyncConnection.connect(dsn) as connection:
+        return {
+            table: await (
+                await connection.execute(
+                    sql.SQL("SELECT to_jsonb(t)::text FROM {} t ORDER BY 1").format(sql.Identifier(table))
+                )
+            ).fetchall()
+            for table in BOOKS
+        }
+
+
+class Buyer:
+    """Somebody who registers, buys, and writes the mark wherever something can be written."""
+
+    def __init__(self, arena: Arena, email: str = EMAIL) -> None:
+        self.arena, self.email = arena, email
+        self.id, self.token = "", ""
+
+    async def register(self) -> None:
+        body = {"email": self.email, "password": PASSWORD, "name": f"{MARK} person"}
+        made = await self.arena.http.post("/v1/auth/register", json=body)
+        assert made.status_code == 201, made.text
+        self.id = made.json()["id"]
+        await self.log_in()
+
+    async def log_in(self) -> None:
+        answer = await self.arena.http.post("/v1/auth/login", json={"email": self.email, "password": PASSWORD})
+        self.token = answer.json()["access_token"]
+
+    async def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> httpx2.Response:
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return await self.arena.http.request(method, path, json=body, headers=headers)
+
+    async def place(self, product: str, key: str, **other: Any) -> httpx2.Response:
+        marked = {"shipping_address": MARKED, "billing_address": MARKED, "notes": f"ring at {MARK}", **other}
+        return await self.arena.post("/v1/orders", order_body(product, **marked), self.id, key)
+
+    async def erase(self) -> httpx2.Response:
+        return await self.call("DELETE", "/v1/me", {"password": PASSWORD})
+
+
+async def buys(arena: Arena, buyer: Buyer) -> tuple[str, str]:
+    """One order that is completed, and one that staff held and cancelled."""
+    product = await arena.product()
+    kept = (await buyer.place(product, f"{MARK}-first")).json()["id"]
+    await arena.insist(kept, "ship", Role.SELLER, key="shipment")
+    await arena.insist(kept, "deliver", buyer.id)
+    await arena.until(kept, status="completed")
+    cancelled = (await buyer.place(product, f"{MARK}-second", card="pm_card_authenticationRequired")).json()["id"]
+    await arena.insist(cancelled, "hold", Role.ADMIN, reason="other", note=f"{MARK} called")
+    await arena.insist(cancelled, "release", Role.ADMIN, note=f"{MARK} called again")
+    await arena.insist(cancelled, "cancel", Role.ADMIN, reason=f"{MARK} does not want it")
+    await arena.until(cancelled, status="cancelled")
+    return kept, cancelled
+
+
+async def is_written_about(arena: Arena, buyer: Buyer, order: str) -> None:
+    """What staff write down, and the buyer's own logins, right and wrong."""
+    async with arena.database.transaction() as session:
+        await incidents.report(session, IncidentKind.PAYMENT_UNKNOWN, order, datetime.now(UTC))
+    [incident] = (await arena.get(f"/v1/incidents?subject={order}", Role.ADMIN))["data"]
+    await arena.post(f"/v1/incidents/{incident['id']}/close", {"note": f"{MARK} paid"}, Role.ADMIN)
+    for status in ("blocked", "active"):
+        body = {"status": status, "reason": "other", "note": f"about {MARK}"}
+        headers = await arena.headers(Role.ADMIN)
+        changed = await arena.http.patch(f"/v1/accounts/{buyer.id}", json=body, headers=headers)
+        assert changed.status_code == 200, changed.text
+    credentials = {"email": buyer.email, "password": PASSWORD}
+    await arena.http.post("/v1/auth/session", json=credentials)
+    arena.http.cookies.clear()
+    await arena.http.post("/v1/auth/login", json={**credentials, "password": "wrong"})
+    await buyer.log_in()
+    await arena.http.post("/v1/auth/login", json={**credentials, "password": "wrong"})
+
+
+async def test_nothing_says_any_more_who_it_was(arena: Arena, owner_dsn: str) -> None:
+    buyer = Buyer(arena)
+    await buyer.register()
+    kept, cancelled = await buys(arena, buyer)
+    await is_written_about(arena, buyer, kept)
+    assert await holding(owner_dsn, MARK) == {
+        "accounts.email", "accounts.name", "account_changes.note", "commands.result", "incidents.note",
+        "order_contacts.billing_address", "order_contacts.notes", "order_contacts.shipping_address", "requests.body",
+        "requests.key", "requests.response",
+    }  # fmt: skip
+    before, events = await books(owner_dsn), await arena.logged(kept, "order.completed")
+
+    erased = await buyer.erase()
+
+    assert erased.status_code == 204, erased.text
+    assert await holding(owner_dsn, MARK) == set()
+    assert await books(owner_dsn) == before
+    assert await arena.logged(kept, "order.completed") == events
+    assert (await arena.audit())[1] == ()
+    assert await arena.logged(buyer.id, "account.erased") == [{"actor_id": buyer.id}]
+    for order, status in ((kept, "completed"), (cancelled, "cancelled")):
+        seen = await arena.order(order)
+        assert (seen["status"], seen["buyer_id"]) == (status, buyer.id)
+        assert (seen["shipping_address"], seen["billing_address"], seen["notes"]) == (None, None, None)
+
+
+async def test_who_is_gone_is_signed_in_nowhere_and_the_e_mail_is_free(arena: Arena, database: Database) -> None:
+    buyer = Buyer(arena)
+    await buyer.register()
+    await is_written_about(arena, buyer, buyer.id)
+
+    assert (await buyer.erase()).status_code == 204
+
+    async with database.transaction() as session:
+        for table in (RefreshToken, BrowserSession):
+            assert await session.scalar(select(func.count()).select_from(table)) == 0
+        assert await session.scalar(select(func.count()).where(LoginCounter.name != b"")) == 0
+    credentials = {"email": EMAIL, "password": PASSWORD}
+    assert told(await arena.http.post("/v1/auth/login", json=credentials)) == (401, "credentials_wrong")
+    assert told(await buyer.call("GET", "/v1/me")) == (401, "token_invalid")
+    again = Buyer(arena)
+    await again.register()
+    assert again.id != buyer.id
+    assert (await again.call("GET", "/v1/orders")).json()["data"] == []
+
+
+async def test_a_repeat_of_another_s_command_is_answered_without_the_person(arena: Arena) -> None:
+    buyer = Buyer(arena)
+    await buyer.register()
+    kept, _ = await buys(arena, buyer)
+    first = await arena.command(kept, "ship", Role.SELLER, key="shipment")
+    assert MARK in first.text
+
+    await buyer.erase()
+
+    for _ in range(2):
+        repeat = await arena.command(kept, "ship", Role.SELLER, key="shipment")
+        assert (repeat.status_code, repeat.json()["status"]) == (200, first.json()["status"])
+        assert MARK not in repeat.text
+        assert repeat.json()["shipping_address"] is None
+
+
+async def test_erased_again_nothing_happens(arena: Arena, owner_dsn: str) -> None:
+    buyer = Buyer(arena)
+    await buyer.register()
+    await buys(arena, buyer)
+    await buyer.erase()
+    before = await books(owner_dsn)
+
+    again = await buyer.erase()
+
+    assert again.status_code == 204
+    assert await books(owner_dsn) == before
+    assert len(await arena.logged(buyer.id, "account.erased")) == 1
+
+
+async def test_an_order_and_the_erasure_of_its_buyer_at_once_end_in_one_of_them(arena: Arena, owner_dsn: str) -> None:
+    product = await arena.product()
+    for number in range(5):
+        buyer = Buyer(arena, f"{MARK}{number}@example.com")
+        await buyer.register()
+
+        erased, *placed = await asyncio.gather(buyer.erase(), *(buyer.place(product, str(each)) for each in range(3)))
+
+        if erased.status_code == 204:
+            assert {told(each) for each in placed} == {(401, "token_invalid")}
+            continue
+        assert told(erased) in {(409, "account_has_open_orders"), (409, "account_busy")}
+        for each in placed:
+            assert each.status_code in {201, 202}, each.text
+            order = (await arena.until(each.json()["id"], status="confirmed"))["id"]
+            await arena.insist(order, "cancel", buyer.id)
+            await arena.until(order, payment_status="refunded")
+        await eventually(partial(gone, buyer))
+    assert await holding(owner_dsn, MARK) == set()
+
+
+async def gone(buyer: Buyer) -> bool:
+    return (await buyer.erase()).status_code == 204
+
+
+async def customer(desk: FrontDesk, trade: Trade, role: Role = Role.BUYER) -> Person:
+    """One of the trade's people, who can log in."""
+    async with desk.database.transaction() as session:
+        await session.execute(
+            update(Account).where(Account.id == trade.people[role]).values(password_hash=hash_password(PASSWORD))
+        )
+    someone = await desk.person()
+    assert (await someone.log_in(f"{role}@example.com")).status_code == 200
+    return someone
+
+
+async def opened(desk: FrontDesk) -> Trade:
+    trade = Trade(desk.database)
+    await trade.open()
+    return trade
+
+
+async def erase(someone: Person, password: str = PASSWORD) -> httpx2.Response:
+    return await someone.call("DELETE", "/v1/me", {"password": password})
+
+
+async def test_it_needs_the_password(desk: FrontDesk) -> None:
+    someone = await desk.logged_in()
+
+    wrong = await erase(someone, "wrong")
+    without = await someone.call("DELETE", "/v1/me", {})
+
+    assert (told(wrong), told(without)) == ((403, "password_wrong"), (422, "body_invalid"))
+    assert (await someone.call("GET", "/v1/me")).json()["status"] == "active"
+
+
+async def test_open_orders_come_first(desk: FrontDesk) -> None:
+    trade = await opened(desk)
+    await trade.pay("open", authorized, authorized=True)
+    buyer, seller = await customer(desk, trade), await customer(desk, trade, Role.SELLER)
+
+    assert told(await erase(buyer)) == (409, "account_has_open_orders")
+    assert told(await erase(seller)) == (409, "account_has_open_sales")
+
+    await trade.cancel("open")
+    assert (await erase(buyer)).status_code == 204
+    assert (await erase(seller)).status_code == 204
+
+
+async def test_money_on_its_way_comes_first(desk: FrontDesk) -> None:
+    trade = await opened(desk)
+    await trade.pay("back", captured, captured=True, authorized=True)
+    buyer = await customer(desk, trade)
+    reversal = await trade.cancel("back")
+
+    assert told(await erase(buyer)) == (409, "account_has_unsettled_money")
+
+    await trade.refund(reversal)
+    assert (await erase(buyer)).status_code == 204
+
+
+async def test_a_seller_is_paid_out_first(desk: FrontDesk) -> None:
+    trade = await opened(desk)
+    await trade.pay("sold", captured, captured=True, authorized=True)
+    await trade.deliver("sold")
+    seller = await customer(desk, trade, Role.SELLER)
+
+    assert told(await erase(seller)) == (409, "account_has_unsettled_money")
+    assert (await erase(await customer(desk, trade))).status_code == 204
+
+
+async def test_a_seller_who_is_gone_sells_nothing(desk: FrontDesk) -> None:
+    trade = await opened(desk)
+    assert [each["id"] for each in (await (await desk.person()).http.get("/v1/products")).json()["data"]] == [
+        trade.product
+    ]
+
+    assert (await erase(await customer(desk, trade, Role.SELLER))).status_code == 204
+
+    assert (await (await desk.person()).http.get("/v1/products")).json()["data"] == []
+
+
+async def test_a_call_that_has_no_answer_yet_is_waited_for(desk: FrontDesk) -> None:
+    trade = await opened(desk)
+    claim = await trade.claim({"shipping_address": MARKED})
+    async with desk.database.transaction() as session:
+        await session.execute(update(Request).where(Request.id == claim).values(created=datetime.now(UTC)))
+    buyer = await customer(desk, trade)
+
+    refused = await erase(buyer)
+
+    assert told(refused) == (409, "account_busy")
+    assert int(refused.headers["Retry-After"]) > 0
+
+
+async def test_an_order_that_comes_out_of_the_workflow_after_the_erasure_is_not_written(
+    desk: FrontDesk, owner_dsn: str
+) -> None:
+    trade = await opened(desk)
+    placement = await trade.placement("late")
+    step = PlaceOrder(placement=placement, run_id="late", at=trade.at)
+    async with desk.database.transaction() as session:
+        await erasure.erase(session, placement.buyer_id, Cause(datetime.now(UTC), "test"))
+        placing = asyncio.create_task(OrderActivities(desk.database).place(step))
+        await eventually(lambda: waiting(owner_dsn), why="the order did not wait for the erasure")
+
+    with pytest.raises(ResourceNotFound):
+        await placing
+
+    async with desk.database.transaction() as session:
+        for table in (Order, OrderContact):
+            assert await session.scalar(select(func.count()).select_from(table)) == 0
+
+
+async def test_an_erasure_waits_for_an_order_that_is_being_placed(desk: FrontDesk, owner_dsn: str) -> None:
+    trade = await opened(desk)
+    buyer = await customer(desk, trade)
+    async with desk.database.transaction() as session:
+        await session.execute(
+            select(Account.id).where(Account.id == trade.people[Role.BUYER]).with_for_update(read=True, key_share=True)
+        )
+        erasing = asyncio.create_task(erase(buyer))
+        await eventually(lambda: waiting(owner_dsn), why="the erasure did not wait for the order")
+        await trade.pay("meanwhile", authorized, authorized=True)
+
+    assert told(await erasing) == (409, "account_has_open_orders")
+
+
+async def waiting(dsn: str) -> bool:
+    """Whether a transaction waits for the lock of another."""
+    async with await psycopg.AsyncConnection.connect(dsn) as connection:
+        found = await connection.execute(
+            "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return found.rowcount > 0
+
+
+async def test_what_others_wrote_for_another_buyer_stays(desk: FrontDesk, owner_dsn: str) -> None:
+    trade = await opened(desk)
+    await trade.pay("theirs", captured, captured=True, authorized=True)
+    await trade.deliver("theirs")
+    someone = await desk.logged_in()
+
+    assert (await erase(someone)).status_code == 204
+
+    async with desk.database.transaction() as session:
+        address = await session.scalar(select(OrderContact.shipping_address))
+        erased = list(await session.scalars(select(EventRow.subject).where(EventRow.type == "account.erased")))
+    assert address is not None
+    assert address["name"] == "Ada Example"
+    assert len(erased) == 1
+    assert {"order_contacts.shipping_address", "requests.body"} <= await holding(owner_dsn, "Quay Street")
