@@ -5,7 +5,7 @@ from enum import StrEnum
 from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Annotated, NamedTuple
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from domain.values import Value
 
@@ -29,6 +29,9 @@ class SignInRules(Value):
     whatever the name. The first stops a guesser; the second bounds many of them, and is loose enough that one alone
     can't shut an account's owner out; the third stops whoever tries one password on many names.
     """
+
+    # A deployment sets these: a misspelt name must not be a limit that nobody set.
+    model_config = ConfigDict(extra="forbid")
 
     refresh_idle: Seconds = 14 * _DAY
     refresh_lifetime: Seconds = 30 * _DAY

@@ -8,56 +8,24 @@ from typing import Any
 
 import httpx2
 import psycopg
-import pytest
 from psycopg import sql
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 
-from activities.orders import OrderActivities, PlaceOrder
-from db import erasure, incidents
-from db.accounts import Cause
-from db.passwords import hash_password
+from db import incidents
 from db.session import Database
-from db.tables import Account, BrowserSession, EventRow, LoginCounter, Order, OrderContact, RefreshToken, Request
-from domain.errors import ResourceNotFound
+from db.tables import BrowserSession, LoginCounter, RefreshToken
 from domain.incidents import IncidentKind
 from domain.orders import Role
 from tests.support.arena import Arena, eventually, order_body
-from tests.support.front_desk import PASSWORD, FrontDesk, Person, told
-from tests.support.trade import Trade, authorized, captured
+from tests.support.front_desk import PASSWORD, told
+from tests.support.marks import MARK, MARKED, holding
 
-# In lower case, as e-mails are kept.
-MARK = "zzyzx"
-MARKED = {
-    "name": f"{MARK} person",
-    "line1": f"{MARK} street 1",
-    "line2": f"{MARK} floor",
-    "city": f"{MARK} city",
-    "region": "CA",
-    "postal_code": "94601",
-    "country": "US",
-}
 EMAIL = f"{MARK}@example.com"
 # What the books say of an order, and must go on saying.
 BOOKS = (
     "orders", "order_lines", "fulfilments", "payments", "payment_operations", "refunds", "ledger_entries", "postings",
     "ledger_accounts", "stock", "stock_movements", "holds",
 )  # fmt: skip
-
-
-async def holding(dsn: str, wanted: str) -> set[str]:
-    """The columns of any table, of text, JSON or bytes, in which the text stands."""
-    readable = "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = 'public'"
-    kinds = " AND data_type IN ('text', 'character varying', 'json', 'jsonb', 'bytea', 'ARRAY')"
-    found: set[str] = set()
-    async with await psycopg.AsyncConnection.connect(dsn) as connection:
-        columns = await (await connection.execute((readable + kinds).encode())).fetchall()
-        for table, column, kind in columns:
-            text = sql.SQL("encode({}, 'escape')" if kind == "bytea" else "{}::text").format(sql.Identifier(column))
-            query = sql.SQL("SELECT count(*) FROM {} WHERE {} ILIKE %s").format(sql.Identifier(table), text)
-            [(count,)] = await (await connection.execute(query, (f"%{wanted}%",))).fetchall()
-            if count:
-                found.add(f"{table}.{column}")
-    return found
 
 
 async def books(dsn: str) -> dict[str, list[Any]]:
@@ -235,152 +203,3 @@ async def test_an_order_and_the_erasure_of_its_buyer_at_once_end_in_one_of_them(
 
 async def gone(buyer: Buyer) -> bool:
     return (await buyer.erase()).status_code == 204
-
-
-async def customer(desk: FrontDesk, trade: Trade, role: Role = Role.BUYER) -> Person:
-    """One of the trade's people, who can log in."""
-    async with desk.database.transaction() as session:
-        await session.execute(
-            update(Account).where(Account.id == trade.people[role]).values(password_hash=hash_password(PASSWORD))
-        )
-    someone = await desk.person()
-    assert (await someone.log_in(f"{role}@example.com")).status_code == 200
-    return someone
-
-
-async def opened(desk: FrontDesk) -> Trade:
-    trade = Trade(desk.database)
-    await trade.open()
-    return trade
-
-
-async def erase(someone: Person, password: str = PASSWORD) -> httpx2.Response:
-    return await someone.call("DELETE", "/v1/me", {"password": password})
-
-
-async def test_it_needs_the_password(desk: FrontDesk) -> None:
-    someone = await desk.logged_in()
-
-    wrong = await erase(someone, "wrong")
-    without = await someone.call("DELETE", "/v1/me", {})
-
-    assert (told(wrong), told(without)) == ((403, "password_wrong"), (422, "body_invalid"))
-    assert (await someone.call("GET", "/v1/me")).json()["status"] == "active"
-
-
-async def test_open_orders_come_first(desk: FrontDesk) -> None:
-    trade = await opened(desk)
-    await trade.pay("open", authorized, authorized=True)
-    buyer, seller = await customer(desk, trade), await customer(desk, trade, Role.SELLER)
-
-    assert told(await erase(buyer)) == (409, "account_has_open_orders")
-    assert told(await erase(seller)) == (409, "account_has_open_sales")
-
-    await trade.cancel("open")
-    assert (await erase(buyer)).status_code == 204
-    assert (await erase(seller)).status_code == 204
-
-
-async def test_money_on_its_way_comes_first(desk: FrontDesk) -> None:
-    trade = await opened(desk)
-    await trade.pay("back", captured, captured=True, authorized=True)
-    buyer = await customer(desk, trade)
-    reversal = await trade.cancel("back")
-
-    assert told(await erase(buyer)) == (409, "account_has_unsettled_money")
-
-    await trade.refund(reversal)
-    assert (await erase(buyer)).status_code == 204
-
-
-async def test_a_seller_is_paid_out_first(desk: FrontDesk) -> None:
-    trade = await opened(desk)
-    await trade.pay("sold", captured, captured=True, authorized=True)
-    await trade.deliver("sold")
-    seller = await customer(desk, trade, Role.SELLER)
-
-    assert told(await erase(seller)) == (409, "account_has_unsettled_money")
-    assert (await erase(await customer(desk, trade))).status_code == 204
-
-
-async def test_a_seller_who_is_gone_sells_nothing(desk: FrontDesk) -> None:
-    trade = await opened(desk)
-    assert [each["id"] for each in (await (await desk.person()).http.get("/v1/products")).json()["data"]] == [
-        trade.product
-    ]
-
-    assert (await erase(await customer(desk, trade, Role.SELLER))).status_code == 204
-
-    assert (await (await desk.person()).http.get("/v1/products")).json()["data"] == []
-
-
-async def test_a_call_that_has_no_answer_yet_is_waited_for(desk: FrontDesk) -> None:
-    trade = await opened(desk)
-    claim = await trade.claim({"shipping_address": MARKED})
-    async with desk.database.transaction() as session:
-        await session.execute(update(Request).where(Request.id == claim).values(created=datetime.now(UTC)))
-    buyer = await customer(desk, trade)
-
-    refused = await erase(buyer)
-
-    assert told(refused) == (409, "account_busy")
-    assert int(refused.headers["Retry-After"]) > 0
-
-
-async def test_an_order_that_comes_out_of_the_workflow_after_the_erasure_is_not_written(
-    desk: FrontDesk, owner_dsn: str
-) -> None:
-    trade = await opened(desk)
-    placement = await trade.placement("late")
-    step = PlaceOrder(placement=placement, run_id="late", at=trade.at)
-    async with desk.database.transaction() as session:
-        await erasure.erase(session, placement.buyer_id, Cause(datetime.now(UTC), "test"))
-        placing = asyncio.create_task(OrderActivities(desk.database).place(step))
-        await eventually(lambda: waiting(owner_dsn), why="the order did not wait for the erasure")
-
-    with pytest.raises(ResourceNotFound):
-        await placing
-
-    async with desk.database.transaction() as session:
-        for table in (Order, OrderContact):
-            assert await session.scalar(select(func.count()).select_from(table)) == 0
-
-
-async def test_an_erasure_waits_for_an_order_that_is_being_placed(desk: FrontDesk, owner_dsn: str) -> None:
-    trade = await opened(desk)
-    buyer = await customer(desk, trade)
-    async with desk.database.transaction() as session:
-        await session.execute(
-            select(Account.id).where(Account.id == trade.people[Role.BUYER]).with_for_update(read=True, key_share=True)
-        )
-        erasing = asyncio.create_task(erase(buyer))
-        await eventually(lambda: waiting(owner_dsn), why="the erasure did not wait for the order")
-        await trade.pay("meanwhile", authorized, authorized=True)
-
-    assert told(await erasing) == (409, "account_has_open_orders")
-
-
-async def waiting(dsn: str) -> bool:
-    """Whether a transaction waits for the lock of another."""
-    async with await psycopg.AsyncConnection.connect(dsn) as connection:
-        found = await connection.execute(
-            "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        )
-        return found.rowcount > 0
-
-
-async def test_what_others_wrote_for_another_buyer_stays(desk: FrontDesk, owner_dsn: str) -> None:
-    trade = await opened(desk)
-    await trade.pay("theirs", captured, captured=True, authorized=True)
-    await trade.deliver("theirs")
-    someone = await desk.logged_in()
-
-    assert (await erase(someone)).status_code == 204
-
-    async with desk.database.transaction() as session:
-        address = await session.scalar(select(OrderContact.shipping_address))
-        erased = list(await session.scalars(select(EventRow.subject).where(EventRow.type == "account.erased")))
-    assert address is not None
-    assert address["name"] == "Ada Example"
-    assert len(erased) == 1
-    assert {"order_contacts.shipping_address", "requests.body"} <= await holding(owner_dsn, "Quay Street")

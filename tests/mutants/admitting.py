@@ -96,6 +96,8 @@ ADMITTING = (
         "db/commands.py",
         'Request.id == bindparam("request"), Account.status != AccountStatus.ERASED',
         'Request.id == bindparam("request")',
-        (_ERASURE + "test_an_order_that_comes_out_of_the_workflow_after_the_erasure_is_not_written",),
+        (
+            "integration/test_erasure_conditions.py::test_an_order_that_comes_out_of_the_workflow_after_the_erasure_is_not_written",
+        ),
     ),
 )

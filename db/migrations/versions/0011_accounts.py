@@ -36,10 +36,9 @@ def downgrade() -> None:
         op.drop_table(table)
     op.drop_index("ix_accounts_administrators", "accounts")
     op.drop_constraint(op.f("ck_accounts_erased_is_blank"), "accounts")
-    op.execute(
-        "UPDATE accounts SET email = id::text || '@erased.invalid', name = '', password_hash = ''"
-        " WHERE status = 'erased'"
-    )
+    # What came before knows no status: who may not log in gets a hash that no password has.
+    op.execute("UPDATE accounts SET password_hash = '' WHERE status <> 'active'")
+    op.execute("UPDATE accounts SET email = id::text || '@erased.invalid', name = '' WHERE status = 'erased'")
     for name in ("email", "name", "password_hash"):
         op.alter_column("accounts", name, nullable=False)
     op.drop_constraint(op.f("ck_accounts_status"), "accounts")
