@@ -1,28 +1,27 @@
 """`holdfast`: run the parts of a deployment, or everything at once on one machine."""
 
 import asyncio
-import logging
 import os
 import signal
 import sys
 from pathlib import Path
 from typing import Annotated
 
-import structlog
 import typer
 import uvicorn
 from fastapi import FastAPI
 from pydantic import SecretStr, ValidationError
 from pydantic_settings import SettingsError
 from rich.console import Console
-from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.envconfig import ClientConfig
 
 import worker as workers
+from activities import logs
 from api.app import KEEP_ALIVE_SECONDS, create_app
 from api.calls import RETRIES
 from api.deps import Wiring
+from api.edge import Edge
+from api.limits import Limits, Quota
+from api.peers import Proxies
 from api.tokens import Tokens
 from db.books_audit import Audit, BooksUnreadable, audit
 from db.books_report import document, show
@@ -30,9 +29,11 @@ from db.migrate import upgrade
 from db.seed import seed_demo
 from db.session import Database
 from domain.books import ProviderTruth
+from domain.tracing import NoTracer, Tracer
 from providers.stripe import NAME as STRIPE
 from providers.stripe.webhooks import StripeWebhooks
 from settings import Settings
+from workflows.connecting import connect
 from workflows.schedules import ensure_schedules, sweep_now
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -123,7 +124,7 @@ def sweep() -> None:
     """Have a sweep start at once instead of at the next minute; a running worker does it."""
 
     async def start() -> None:
-        client = await workers.connect()
+        client = await connect()
         await ensure_schedules(client)
         await sweep_now(client)
 
@@ -160,6 +161,9 @@ def api(host: str = "127.0.0.1", port: int = 8080) -> None:
         port=port,
         access_log=False,
         log_config=None,
+        # Which proxies are believed is ours to say (api/peers.py); uvicorn would believe any on this machine.
+        proxy_headers=False,
+        server_header=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
@@ -212,21 +216,31 @@ async def _stripe_truth(url: str) -> ProviderTruth:
 
 def _application(settings: Settings) -> FastAPI:
     webhooks = StripeWebhooks([secret.get_secret_value() for secret in settings.stripe_webhook_secrets])
-
-    async def connect() -> Client:
-        config = ClientConfig.load_client_connect_config()
-        return await Client.connect(**config, data_converter=pydantic_data_converter, retry_config=RETRIES, lazy=True)
-
+    tracing = workers.tracing(settings, "holdfast-api")
+    interceptors = [] if tracing is None else [tracing.interceptor]
     wiring = Wiring(
         database=Database(settings.database_url.get_secret_value(), pool_size=settings.database_pool_size),
-        temporal=asyncio.run(connect()),
+        temporal=asyncio.run(connect(interceptors, retry_config=RETRIES, lazy=True)),
         tokens=Tokens(_required(settings.jwt_secret, "HOLDFAST_JWT_SECRET"), settings.access_token_seconds),
         webhooks={STRIPE: webhooks},
         policy=settings.policy,
         answer_budget_seconds=settings.answer_budget_seconds,
         temporal_ui_url=settings.temporal_ui_url,
     )
-    return create_app(wiring, max_body_bytes=settings.max_body_bytes)
+    return create_app(wiring, max_body_bytes=settings.max_body_bytes, edge=_edge(settings, tracing or NoTracer()))
+
+
+def _edge(settings: Settings, tracer: Tracer) -> Edge:
+    quotas = {Quota(name): rate for name, rate in settings.rate_limits.by_quota().items()}
+    token = settings.metrics_token
+    return Edge(
+        origins=tuple(settings.cors_origins),
+        hsts_seconds=settings.hsts_seconds,
+        limits=Limits(quotas, settings.rate_limit_store.get_secret_value()),
+        proxies=Proxies(settings.trusted_proxies),
+        metrics_token=None if token is None else token.get_secret_value(),
+        tracer=tracer,
+    )
 
 
 def _required(secret: SecretStr | None, name: str) -> str:
@@ -237,21 +251,7 @@ def _required(secret: SecretStr | None, name: str) -> str:
 
 
 def _logged(settings: Settings) -> Settings:
-    """One JSON line an event on standard error; times in UTC."""
-    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
-    logging.basicConfig(
-        level=max(level, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s %(message)s"
-    )
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
+    logs.configure(settings.log_level)
     return settings
 
 

@@ -1,12 +1,59 @@
-"""The only reader of the environment. Temporal's own variables are read by `temporalio.envconfig`, as its CLI does."""
+"""The only reader of the environment. Temporal's own variables are read by `temporalio.envconfig`, as its CLI does, and
+those that say how traces are exported (`OTEL_…`) by OpenTelemetry's SDK.
+"""
 
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import AliasChoices, Field, SecretStr
+from limits import RateLimitItem, parse
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    IPvAnyNetwork,
+    SecretStr,
+    StringConstraints,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.orders import Policy
+
+UNLIMITED = "unlimited"
+
+
+def _rate(said: str) -> str:
+    """Raises ValueError for what is no rate."""
+    if said != UNLIMITED:
+        parse(said)
+    return said
+
+
+Rate = Annotated[str, AfterValidator(_rate)]
+# As browsers send them in `Origin` (RFC 6454), or `*` for all.
+Origin = Annotated[
+    str, StringConstraints(pattern=r"^(\*|https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?)$")
+]
+# host:port to listen on.
+Listener = Annotated[str, StringConstraints(pattern=r"^[^:\s]+:[0-9]{1,5}$")]
+
+
+class RateSettings(BaseModel):
+    """`"60/minute"`, `"10/second"`, …, or `"unlimited"`: for every account, and for every address without one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    account_reads: Rate = "1200/minute"
+    account_writes: Rate = "600/minute"
+    address_reads: Rate = "600/minute"
+    address_writes: Rate = "120/minute"
+
+    def by_quota(self) -> dict[str, RateLimitItem]:
+        """What is limited, by the name of the field with dashes."""
+        said = self.model_dump()
+        return {name.replace("_", "-"): parse(rate) for name, rate in said.items() if rate != UNLIMITED}
 
 
 class Settings(BaseSettings):
@@ -43,6 +90,28 @@ class Settings(BaseSettings):
     demo_password: SecretStr | None = None
 
     log_level: str = "INFO"
+
+    # Pages of these origins may call the API from a browser.
+    cors_origins: list[Origin] = []
+    # How long browsers shall come by HTTPS only; set it where the API is behind HTTPS.
+    hsts_seconds: int = Field(default=0, ge=0)
+    # Networks of our own proxies, whose word on where a call comes from is believed.
+    trusted_proxies: list[IPvAnyNetwork] = []
+    rate_limits: RateSettings = RateSettings()
+    # Where calls are counted: `memory://` for one process, `redis://…` for several.
+    rate_limit_store: SecretStr = SecretStr("memory://")
+
+    # What a reader of the API's /metrics presents as its bearer token; without one there is no /metrics.
+    metrics_token: SecretStr | None = None
+    # Where a worker's metrics, and those of Temporal's SDK in it, are read without a token: host:port each.
+    worker_metrics_address: Listener | None = None
+    temporal_metrics_address: Listener | None = None
+    # Traces are made when a collector is named, by OpenTelemetry's own variables.
+    otlp_endpoint: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+    )
+    otel_service_name: str | None = Field(default=None, validation_alias="OTEL_SERVICE_NAME")
 
     # For the proof suites alone: the point of `activities/crash_points.py` where the worker kills itself, and the file
     # that is made right before, so that it happens once.

@@ -2,17 +2,18 @@
 
 import asyncio
 import gc
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from temporalio.client import Client, Interceptor
+from prometheus_client import start_http_server
+from temporalio.client import Client
 from temporalio.common import WorkerDeploymentVersion
-from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.envconfig import ClientConfig
 from temporalio.worker import PollerBehaviorAutoscaling, Worker, WorkerDeploymentConfig
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.attempts import AttemptActivities
 from activities.audit import AuditActivities
@@ -21,6 +22,8 @@ from activities.crash_points import CrashPoint
 from activities.failures import DomainErrors
 from activities.fulfilment import FulfilmentActivities
 from activities.heartbeats import Heartbeats
+from activities.metrics import WorkerMetrics, keep_figures
+from activities.observing import Observing
 from activities.orders import OrderActivities
 from activities.payments import PaymentActivities
 from activities.refunds import RefundActivities
@@ -28,10 +31,13 @@ from activities.repair import RepairActivities
 from activities.sweep import SweepActivities
 from db.session import Database
 from domain.gateway import PaymentGateway
+from domain.tracing import Tracer
+from providers.observed import ObservedGateway
 from providers.stripe import NAME as STRIPE
 from providers.stripe.gateway import StripeGateway
 from settings import Settings
 from workflows.audit import AuditWorkflow
+from workflows.connecting import connect
 from workflows.names import AUDIT, ORDERS, REPAIR, SWEEP, provider_queue
 from workflows.order import OrderWorkflow
 from workflows.refund import RefundWorkflow
@@ -39,6 +45,9 @@ from workflows.roll import TemporalRoll
 from workflows.schedules import ensure_schedules
 from workflows.sweep import SweepWorkflow
 from workflows.waking import TemporalWaker
+
+if TYPE_CHECKING:
+    from providers.tracing import OpenTelemetry
 
 Step = Callable[..., Any]
 
@@ -56,12 +65,18 @@ GRACE = timedelta(seconds=25)
 STICKY_TIMEOUT = timedelta(seconds=3)
 # How long heartbeats may be held back: below a third of what they are waited for.
 THROTTLE = timedelta(seconds=3)
+# Spans are made from within workflows, by modules that must be the same ones as outside.
+SANDBOX = SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules("opentelemetry"))
 
 
-async def connect(interceptors: Sequence[Interceptor] = ()) -> Client:
-    """A client by Temporal's own configuration (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TLS, profiles)."""
-    config = ClientConfig.load_client_connect_config()
-    return await Client.connect(**config, data_converter=pydantic_data_converter, interceptors=interceptors)
+def tracing(settings: Settings, service: str) -> "OpenTelemetry | None":
+    """What traces, when a collector is named."""
+    if settings.otlp_endpoint is None:
+        return None
+    # The extra `tracing` is one that a deployment goes without.
+    from providers.tracing import to_collector  # noqa: PLC0415
+
+    return to_collector(settings.otel_service_name or service)
 
 
 def crash_points(settings: Settings) -> list[CrashPoint]:
@@ -72,16 +87,15 @@ def crash_points(settings: Settings) -> list[CrashPoint]:
     return [CrashPoint(settings.crash_point, settings.crash_mark)]
 
 
-def gateways(settings: Settings) -> Mapping[str, PaymentGateway]:
+def gateways(settings: Settings, metrics: WorkerMetrics, tracer: Tracer | None) -> Mapping[str, PaymentGateway]:
     """The configured payment providers, by name."""
     assert settings.stripe_api_key is not None, "HOLDFAST_STRIPE_API_KEY is not set"
-    return {
-        STRIPE: StripeGateway(
-            settings.stripe_api_key.get_secret_value(),
-            api_base=settings.stripe_api_base,
-            timeout=(settings.stripe_connect_timeout, settings.stripe_read_timeout),
-        )
-    }
+    stripe = StripeGateway(
+        settings.stripe_api_key.get_secret_value(),
+        api_base=settings.stripe_api_base,
+        timeout=(settings.stripe_connect_timeout, settings.stripe_read_timeout),
+    )
+    return {STRIPE: ObservedGateway(stripe, STRIPE, metrics.provider_call, tracer)}
 
 
 def orders_worker(
@@ -114,6 +128,7 @@ def orders_worker(
         ],
         interceptors=[DomainErrors()],
         deployment_config=RELEASE,
+        workflow_runner=SANDBOX,
         no_remote_activities=True,
         # A connection for every step, and twice as many tasks as steps. What waits for a step in here runs out of time
         # when there are many more; what waits in the server's queue has no limit, but is overtaken by newcomers.
@@ -213,16 +228,36 @@ def settle_heap() -> None:
 async def run(settings: Settings, stop: asyncio.Event, on_ready: Callable[[], None]) -> None:
     """Work until `stop` is set; `on_ready` is called once the workers poll."""
     database = Database(settings.database_url.get_secret_value(), pool_size=settings.database_pool_size)
-    client, providers = await connect(crash_points(settings)), gateways(settings)
+    metrics, traces = WorkerMetrics(), tracing(settings, "holdfast-worker")
+    interceptors = [*([] if traces is None else [traces.interceptor]), Observing(metrics), *crash_points(settings)]
+    client = await connect(interceptors, metrics_address=settings.temporal_metrics_address)
     await ensure_schedules(client)
-    workers = all_workers(client, database, providers)
+    workers = all_workers(client, database, gateways(settings, metrics, traces))
     settle_heap()
     try:
-        async with asyncio.TaskGroup() as group:
-            running = [group.create_task(worker.run()) for worker in workers]
-            on_ready()
-            await stop.wait()
-            await asyncio.gather(*(worker.shutdown() for worker in workers))
-            await asyncio.gather(*running)
+        with _metrics_served(settings.worker_metrics_address, metrics):
+            async with asyncio.TaskGroup() as group:
+                running = [group.create_task(worker.run()) for worker in workers]
+                figures = group.create_task(keep_figures(database, metrics))
+                on_ready()
+                await stop.wait()
+                figures.cancel()
+                await asyncio.gather(*(worker.shutdown() for worker in workers))
+                await asyncio.gather(*running)
     finally:
         await database.close()
+        if traces is not None:
+            await asyncio.to_thread(traces.close)
+
+
+@contextmanager
+def _metrics_served(address: str | None, metrics: WorkerMetrics) -> Iterator[None]:
+    if address is None:
+        yield
+        return
+    host, _, port = address.rpartition(":")
+    server, _ = start_http_server(int(port), host, metrics.registry)
+    try:
+        yield
+    finally:
+        server.shutdown()

@@ -1,6 +1,7 @@
 """The measured system: its own PostgreSQL, Temporal server, worker process and API process."""
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from domain.orders import Role
 from sandbox.ports import free_ports
 from sandbox.postgres import Postgres
 from sandbox.temporal import TemporalServer
+from settings import UNLIMITED, RateSettings
 from workflows.names import SEARCH_ATTRIBUTES
 
 _SECRET = "only for the length of a benchmark, never kept"  # noqa: S105 - a throw-away server's
@@ -119,6 +121,8 @@ def _environment(postgres: Postgres, temporal: TemporalServer) -> dict[str, str]
         "TEMPORAL_NAMESPACE": temporal.namespace,
         "HOLDFAST_JWT_SECRET": _SECRET,
         "HOLDFAST_LOG_LEVEL": "ERROR",
+        # One buyer places all orders.
+        "HOLDFAST_RATE_LIMITS": json.dumps(dict.fromkeys(RateSettings.model_fields, UNLIMITED)),
     }
 
 
