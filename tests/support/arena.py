@@ -263,6 +263,18 @@ async def _client(address: str, interceptors: Sequence[Interceptor], **how: Any)
     )
 
 
+def _wiring(database: Database, temporal: Client, tokens: Tokens) -> Wiring:
+    return Wiring(
+        database=database,
+        temporal=temporal,
+        tokens=tokens,
+        webhooks={STRIPE: StripeWebhooks([SECRET])},
+        policy=Policy(payment_deadline=1800, inspection_window=3600),
+        answer_budget_seconds=10.0,
+        temporal_ui_url=None,
+    )
+
+
 @asynccontextmanager
 async def open_arena(
     database: Database,
@@ -272,21 +284,13 @@ async def open_arena(
     *,
     edge: Edge | None = None,
     interceptors: Sequence[Interceptor] = (),
-    observe: Callable[[PaymentGateway], PaymentGateway] | None = None,
+    observe: Callable[[PaymentGateway], PaymentGateway] = lambda gateway: gateway,
 ) -> AsyncIterator[Arena]:
     """`edge`, `interceptors` and `observe` are for those who look at the whole from outside."""
     temporal = await _client(temporal_address, interceptors)
-    gateway: PaymentGateway = StripeGateway("sk_test_arena", api_base=stripe.url, timeout=(1.0, READ_TIMEOUT))
+    gateway = StripeGateway("sk_test_arena", api_base=stripe.url, timeout=(1.0, READ_TIMEOUT))
     tokens = Tokens("a secret of the tests that is long enough", 900)
-    wiring = Wiring(
-        database=database,
-        temporal=await _client(temporal_address, interceptors, retry_config=RETRIES),
-        tokens=tokens,
-        webhooks={STRIPE: StripeWebhooks([SECRET])},
-        policy=Policy(payment_deadline=1800, inspection_window=3600),
-        answer_budget_seconds=10.0,
-        temporal_ui_url=None,
-    )
+    wiring = _wiring(database, await _client(temporal_address, interceptors, retry_config=RETRIES), tokens)
     app = create_app(wiring, edge=edge)
     async with database.transaction() as session:
         await seed_prices(session)
@@ -298,8 +302,7 @@ async def open_arena(
             base_url=url, timeout=httpx2.Timeout(60, pool=None), limits=httpx2.Limits(max_connections=200)
         ) as http,
     ):
-        observed = gateway if observe is None else observe(gateway)
-        arena = Arena(database, temporal, stripe, http, tokens, {STRIPE: observed}, app)
+        arena = Arena(database, temporal, stripe, http, tokens, {STRIPE: observe(gateway)}, app)
         arena.people = {role: await arena.new_account(role) for role in Role}
         await arena.start_workers()
         try:
