@@ -4,18 +4,22 @@ those that say how traces are exported (`OTEL_…`) by OpenTelemetry's SDK.
 
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
+from babel import Locale
+from babel.core import UnknownLocaleError
 from limits import RateLimitItem, parse
 from pydantic import (
     AfterValidator,
     AliasChoices,
     BaseModel,
     ConfigDict,
+    EmailStr,
     Field,
     IPvAnyNetwork,
     SecretStr,
     StringConstraints,
+    model_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -28,6 +32,15 @@ def _rate(said: str) -> str:
     """Raises ValueError for what is no rate."""
     if said != UNLIMITED:
         parse(said)
+    return said
+
+
+def _locale(said: str) -> str:
+    """Raises ValueError for a locale that nobody knows."""
+    try:
+        Locale.parse(said)
+    except UnknownLocaleError as unknown:
+        raise ValueError(str(unknown)) from None
     return said
 
 
@@ -117,6 +130,25 @@ class Settings(BaseSettings):
     # that is made right before, so that it happens once.
     crash_point: str | None = None
     crash_mark: Path | None = None
+
+    # Without a mail server nobody is told anything by mail. STARTTLS must be offered where it is set.
+    smtp_host: str | None = None
+    smtp_port: int = Field(default=587, ge=1, le=65_535)
+    smtp_tls: Literal["none", "starttls", "tls"] = "starttls"
+    smtp_username: str | None = None
+    smtp_password: SecretStr | None = None
+    # For one letter, below the time that a mail is claimed for.
+    smtp_timeout: float = Field(default=20.0, gt=0, le=45)
+    mail_from: EmailStr | None = None
+    shop_name: str = "Holdfast"
+    # How amounts and times look in mails.
+    mail_locale: Annotated[str, AfterValidator(_locale)] = "en_US"
+
+    @model_validator(mode="after")
+    def _mails_have_a_sender(self) -> Self:
+        if self.smtp_host is not None and self.mail_from is None:
+            raise ValueError("HOLDFAST_SMTP_HOST is set, and HOLDFAST_MAIL_FROM is not")
+        return self
 
     @cached_property
     def policy(self) -> Policy:

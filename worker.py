@@ -2,14 +2,12 @@
 
 import asyncio
 import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import timedelta
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from prometheus_client import start_http_server
 from temporalio.client import Client
 from temporalio.common import WorkerDeploymentVersion
 from temporalio.worker import PollerBehaviorAutoscaling, Worker, WorkerDeploymentConfig
@@ -22,23 +20,28 @@ from activities.crash_points import CrashPoint
 from activities.failures import DomainErrors
 from activities.fulfilment import FulfilmentActivities
 from activities.heartbeats import Heartbeats
-from activities.metrics import WorkerMetrics, keep_figures
+from activities.letters import Letters
+from activities.mails import MailActivities
+from activities.metrics import WorkerMetrics, keep_figures, metrics_served
 from activities.observing import Observing
 from activities.orders import OrderActivities
 from activities.payments import PaymentActivities
 from activities.refunds import RefundActivities
 from activities.repair import RepairActivities
 from activities.sweep import SweepActivities
+from db import mails
 from db.session import Database
 from domain.gateway import PaymentGateway
 from domain.tracing import Tracer
 from providers.observed import ObservedGateway
+from providers.smtp import Server, SmtpPost, Tls
 from providers.stripe import NAME as STRIPE
 from providers.stripe.gateway import StripeGateway
 from settings import Settings
 from workflows.audit import AuditWorkflow
 from workflows.connecting import connect
-from workflows.names import AUDIT, ORDERS, REPAIR, SWEEP, provider_queue
+from workflows.mails import MailWorkflow
+from workflows.names import AUDIT, MAILS, ORDERS, REPAIR, SWEEP, provider_queue
 from workflows.order import OrderWorkflow
 from workflows.refund import RefundWorkflow
 from workflows.roll import TemporalRoll
@@ -51,7 +54,7 @@ if TYPE_CHECKING:
 
 Step = Callable[..., Any]
 
-WORKFLOWS = [OrderWorkflow, RefundWorkflow, SweepWorkflow, AuditWorkflow]
+WORKFLOWS = [OrderWorkflow, RefundWorkflow, SweepWorkflow, AuditWorkflow, MailWorkflow]
 
 # What runs, as Temporal shows it. Left to itself the SDK hashes every module that is loaded: three seconds of CPU.
 RELEASE = WorkerDeploymentConfig(
@@ -96,6 +99,26 @@ def gateways(settings: Settings, metrics: WorkerMetrics, tracer: Tracer | None) 
         timeout=(settings.stripe_connect_timeout, settings.stripe_read_timeout),
     )
     return {STRIPE: ObservedGateway(stripe, STRIPE, metrics.provider_call, tracer)}
+
+
+def mailing(settings: Settings, database: Database) -> MailActivities | None:
+    """None without a mail server: then nobody is told anything by mail."""
+    if settings.smtp_host is None:
+        return None
+    assert settings.mail_from is not None, "HOLDFAST_MAIL_FROM is not set"
+    password = settings.smtp_password
+    server = Server(
+        settings.smtp_host,
+        settings.smtp_port,
+        Tls(settings.smtp_tls),
+        settings.smtp_username,
+        None if password is None else password.get_secret_value(),
+        settings.smtp_timeout,
+    )
+    letters = Letters(
+        shop=settings.shop_name, domain=settings.mail_from.rpartition("@")[2], locale=settings.mail_locale
+    )
+    return MailActivities(database, SmtpPost(server, sender=settings.mail_from, name=settings.shop_name), letters)
 
 
 def orders_worker(
@@ -178,6 +201,11 @@ def audit_worker(client: Client, database: Database) -> Worker:
     return _looking(client, AUDIT, [audit.books, audit.roll])
 
 
+def mail_worker(client: Client, posting: MailActivities) -> Worker:
+    """Mails; their workflow runs among the others."""
+    return _looking(client, MAILS, [posting.collect, posting.send])
+
+
 def _looking(client: Client, queue: str, looks: Sequence[Step]) -> Worker:
     """One look at a time."""
     return Worker(
@@ -204,13 +232,19 @@ def repair_worker(client: Client, database: Database) -> Worker:
     )
 
 
-def all_workers(client: Client, database: Database, providers: Mapping[str, PaymentGateway]) -> list[Worker]:
+def all_workers(
+    client: Client,
+    database: Database,
+    providers: Mapping[str, PaymentGateway],
+    posting: MailActivities | None = None,
+) -> list[Worker]:
     """Everything that a deployment of one process runs."""
     return [
         orders_worker(client, database),
         repair_worker(client, database),
         sweep_worker(client, database),
         audit_worker(client, database),
+        *([] if posting is None else [mail_worker(client, posting)]),
         *(provider_worker(client, providers, name) for name in providers),
     ]
 
@@ -231,11 +265,12 @@ async def run(settings: Settings, stop: asyncio.Event, on_ready: Callable[[], No
     metrics, traces = WorkerMetrics(), tracing(settings, "holdfast-worker")
     interceptors = [*([] if traces is None else [traces.interceptor]), Observing(metrics), *crash_points(settings)]
     client = await connect(interceptors, metrics_address=settings.temporal_metrics_address)
-    await ensure_schedules(client)
-    workers = all_workers(client, database, gateways(settings, metrics, traces))
+    posting = mailing(settings, database)
+    await _prepare(client, database, mails_on=posting is not None)
+    workers = all_workers(client, database, gateways(settings, metrics, traces), posting)
     settle_heap()
     try:
-        with _metrics_served(settings.worker_metrics_address, metrics):
+        with metrics_served(settings.worker_metrics_address, metrics):
             async with asyncio.TaskGroup() as group:
                 running = [group.create_task(worker.run()) for worker in workers]
                 figures = group.create_task(keep_figures(database, metrics))
@@ -250,14 +285,9 @@ async def run(settings: Settings, stop: asyncio.Event, on_ready: Callable[[], No
             await asyncio.to_thread(traces.close)
 
 
-@contextmanager
-def _metrics_served(address: str | None, metrics: WorkerMetrics) -> Iterator[None]:
-    if address is None:
-        yield
-        return
-    host, _, port = address.rpartition(":")
-    server, _ = start_http_server(int(port), host, metrics.registry)
-    try:
-        yield
-    finally:
-        server.shutdown()
+async def _prepare(client: Client, database: Database, *, mails_on: bool) -> None:
+    """What happens from now on is told by mail, if mails are sent and were not before."""
+    if mails_on:
+        async with database.transaction() as session:
+            await mails.begin(session)
+    await ensure_schedules(client, mails=mails_on)

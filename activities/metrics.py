@@ -1,9 +1,11 @@
 """What a worker counts, for Prometheus. Labels are names and codes from fixed lists, never ids."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 from sqlalchemy.exc import SQLAlchemyError
 
 from activities.sweep import Swept
@@ -61,6 +63,8 @@ class WorkerMetrics:
             "holdfast_incidents", "Incidents in the database.", ("kind", "state"), registry=self.registry
         )
 
+        self._unsent = Gauge("holdfast_mails_unsent", "Mails that wait to be sent.", registry=self.registry)
+
     def activity(self, name: str, outcome: str, seconds: float) -> None:
         self._activities.labels(name, outcome if outcome in _OUTCOMES else FAILED).inc()
         self._activity_seconds.labels(name).observe(seconds)
@@ -83,6 +87,7 @@ class WorkerMetrics:
 
     def figures(self, found: Figures) -> None:
         """What the database says by now; every worker says the same."""
+        self._unsent.set(found.unsent_mails)
         for kind in IncidentKind:
             self._incidents.labels(kind, "open").set(found.open_incidents.get(kind, 0))
             self._incidents.labels(kind, "closed").set(found.closed_incidents.get(kind, 0))
@@ -97,3 +102,17 @@ async def keep_figures(database: Database, metrics: WorkerMetrics) -> None:
         except (OSError, SQLAlchemyError) as lost:
             log.warning("figures could not be read", error=type(lost).__name__)
         await asyncio.sleep(_FIGURES_SECONDS)
+
+
+@contextmanager
+def metrics_served(address: str | None, metrics: WorkerMetrics) -> Iterator[None]:
+    """The metrics can be read at the address (host:port), if one is given, while the block runs."""
+    if address is None:
+        yield
+        return
+    host, _, port = address.rpartition(":")
+    server, _ = start_http_server(int(port), host, metrics.registry)
+    try:
+        yield
+    finally:
+        server.shutdown()

@@ -108,7 +108,7 @@ def _refusals(operation: dict[str, Any], route: RouteContext) -> set[int]:
         found |= {400, 409}
     if wiring in calls:
         found.add(503)
-    if not unlimited(route.path_format):
+    if not unlimited(route.path_format or ""):
         found.add(429)
     return found
 

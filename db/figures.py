@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from db import mails
 from db.tables import Incident
 from domain.incidents import IncidentKind
 
@@ -14,6 +15,7 @@ from domain.incidents import IncidentKind
 class Figures:
     open_incidents: Mapping[IncidentKind, int]
     closed_incidents: Mapping[IncidentKind, int]
+    unsent_mails: int
 
 
 async def figures(session: AsyncSession) -> Figures:
@@ -25,4 +27,5 @@ async def figures(session: AsyncSession) -> Figures:
     return Figures(
         open_incidents={kind: opened for kind, opened, _ in rows},
         closed_incidents={kind: closed for kind, _, closed in rows},
+        unsent_mails=await mails.unsent(session),
     )

@@ -13,7 +13,7 @@ from sandbox.kept_secrets import KeptSecrets
 from sandbox.ports import LOOPBACK, Ports
 from sandbox.postgres import Postgres
 from sandbox.readiness import answers, present
-from sandbox.ready import Account, Accounts, Pids, Ready, Temporal
+from sandbox.ready import Account, Accounts, Mail, Pids, Ready, Temporal
 from sandbox.supervisor import Part
 from sandbox.temporal import TemporalServer
 from settings import RateSettings
@@ -57,6 +57,10 @@ class Blueprint:
     def stripe(self) -> str:
         return f"http://{LOOPBACK}:{self.ports.stripe}"
 
+    @property
+    def inbox(self) -> str:
+        return f"http://{LOOPBACK}:{self.ports.inbox}"
+
     @cached_property
     def _secrets(self) -> KeptSecrets:
         return KeptSecrets(self.directory.secrets)
@@ -67,8 +71,9 @@ class Blueprint:
             Part(self._migrate(), after=("postgres",)),
             Part(self.temporal),
             Part(Child(self._stripe())),
+            Part(Child(self._mail())),
             Part(self._seed(), after=("migrate",)),
-            Part(Child(self._worker()), after=("migrate", "temporal", "stripe")),
+            Part(Child(self._worker()), after=("migrate", "temporal", "stripe", "mail")),
             # Stopped before the worker, so that calls in flight are still answered.
             Part(Child(self._api()), after=("worker",)),
         )
@@ -80,6 +85,7 @@ class Blueprint:
             "temporal": self.temporal.ui,
             "postgres": f"{LOOPBACK}:{self.ports.postgres}",
             "stripe": self.stripe,
+            "mail": self.inbox,
         }
         return places.get(name, "")
 
@@ -92,6 +98,7 @@ class Blueprint:
             temporal=Temporal(address=temporal.address, namespace=temporal.namespace, ui=temporal.ui),
             database=self.postgres.app_dsn,
             stripe=self.stripe,
+            mail=Mail(smtp=f"{LOOPBACK}:{self.ports.smtp}", inbox=self.inbox),
             accounts=Accounts(**who),
             pids=Pids(**pids),
         )
@@ -125,6 +132,16 @@ class Blueprint:
             env=self._inherited(),
         )
 
+    def _mail(self) -> Program:
+        ports = ("--port", str(self.ports.inbox), "--smtp-port", str(self.ports.smtp))
+        return Program(
+            name="mail",
+            argv=(sys.executable, "-P", "-m", "sandbox.mail", *ports),
+            log=self.directory.logs / "mail.log",
+            ready=answers(f"{self.inbox}/_sandbox/state"),
+            env=self._inherited(),
+        )
+
     def _ours(self, command: str, *arguments: str, env: Mapping[str, str] | None = None) -> Program:
         return Program(
             name=command,
@@ -143,6 +160,10 @@ class Blueprint:
             "HOLDFAST_STRIPE_API_BASE": self.stripe,
             "HOLDFAST_STRIPE_API_KEY": self._secrets.get("stripe_api_key", prefix="sk_test_"),
             "HOLDFAST_STRIPE_WEBHOOK_SECRETS": json.dumps([self._webhook_secret]),
+            "HOLDFAST_SMTP_HOST": LOOPBACK,
+            "HOLDFAST_SMTP_PORT": str(self.ports.smtp),
+            "HOLDFAST_SMTP_TLS": "none",
+            "HOLDFAST_MAIL_FROM": "shop@holdfast.example",
             "HOLDFAST_RATE_LIMITS": _PLENTY,
             "HOLDFAST_JWT_SECRET": self._secrets.get("jwt_secret", length=48),
         }

@@ -3,9 +3,10 @@
 from db.tables.accounts import Account
 from db.tables.catalogue import Hold, HoldState, Product, ShippingRate, Stock, StockMovement, TaxRateRow
 from db.tables.declarative import Table
-from db.tables.events import EventRow
+from db.tables.events import EventCursor, EventRow
 from db.tables.incidents import Incident
 from db.tables.ledger import LedgerAccount, LedgerEntry, LedgerPosting
+from db.tables.mails import Mail
 from db.tables.orders import Fulfilment, Order, OrderContact, OrderLine
 from db.tables.payments import Payment, PaymentAttempt, PaymentOperation, Refund
 from db.tables.requests import CommandOutcome, InboundWebhook, Request, WebhookState
@@ -13,6 +14,7 @@ from db.tables.requests import CommandOutcome, InboundWebhook, Request, WebhookS
 __all__ = [
     "Account",
     "CommandOutcome",
+    "EventCursor",
     "EventRow",
     "Fulfilment",
     "Hold",
@@ -22,6 +24,7 @@ __all__ = [
     "LedgerAccount",
     "LedgerEntry",
     "LedgerPosting",
+    "Mail",
     "Order",
     "OrderContact",
     "OrderLine",
