@@ -1,10 +1,27 @@
-"""The only reader of the environment. Temporal's own variables are read by `temporalio.envconfig`, as its CLI does."""
+"""The only reader of the environment. Temporal's own variables are read by `temporalio.envconfig`, as its CLI does, and
+those that say how traces are exported (`OTEL_…`) by OpenTelemetry's SDK.
+"""
 
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated, Literal, Self
 
-from pydantic import AliasChoices, BaseModel, Field, SecretStr
+from babel import Locale
+from babel.core import UnknownLocaleError
+from limits import RateLimitItem, parse
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    EmailStr,
+    Field,
+    IPvAnyNetwork,
+    SecretStr,
+    StringConstraints,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.orders import Policy
@@ -19,6 +36,50 @@ class JwtKey(BaseModel):
 
     kid: str = Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")
     secret: SecretStr
+
+
+UNLIMITED = "unlimited"
+
+
+def _rate(said: str) -> str:
+    """Raises ValueError for what is no rate."""
+    if said != UNLIMITED:
+        parse(said)
+    return said
+
+
+def _locale(said: str) -> str:
+    """Raises ValueError for a locale that nobody knows."""
+    try:
+        Locale.parse(said)
+    except UnknownLocaleError as unknown:
+        raise ValueError(str(unknown)) from None
+    return said
+
+
+Rate = Annotated[str, AfterValidator(_rate)]
+# As browsers send them in `Origin` (RFC 6454), or `*` for all.
+Origin = Annotated[
+    str, StringConstraints(pattern=r"^(\*|https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?)$")
+]
+# host:port to listen on.
+Listener = Annotated[str, StringConstraints(pattern=r"^[^:\s]+:[0-9]{1,5}$")]
+
+
+class RateSettings(BaseModel):
+    """`"60/minute"`, `"10/second"`, …, or `"unlimited"`: for every account, and for every address without one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    account_reads: Rate = "1200/minute"
+    account_writes: Rate = "600/minute"
+    address_reads: Rate = "600/minute"
+    address_writes: Rate = "120/minute"
+
+    def by_quota(self) -> dict[str, RateLimitItem]:
+        """What is limited, by the name of the field with dashes."""
+        said = self.model_dump()
+        return {name.replace("_", "-"): parse(rate) for name, rate in said.items() if rate != UNLIMITED}
 
 
 class Settings(BaseSettings):
@@ -68,16 +129,57 @@ class Settings(BaseSettings):
 
     log_level: str = "INFO"
 
+    # Pages of these origins may call the API from a browser.
+    cors_origins: list[Origin] = []
+    # How long browsers shall come by HTTPS only; set it where the API is behind HTTPS.
+    hsts_seconds: int = Field(default=0, ge=0)
+    # Networks of our own proxies, whose word on where a call comes from is believed.
+    trusted_proxies: list[IPvAnyNetwork] = []
+    rate_limits: RateSettings = RateSettings()
+    # Where calls are counted: `memory://` for one process, `redis://…` for several.
+    rate_limit_store: SecretStr = SecretStr("memory://")
+
+    # What a reader of the API's /metrics presents as its bearer token; without one there is no /metrics.
+    metrics_token: SecretStr | None = None
+    # Where a worker's metrics, and those of Temporal's SDK in it, are read without a token: host:port each.
+    worker_metrics_address: Listener | None = None
+    temporal_metrics_address: Listener | None = None
+    # Traces are made when a collector is named, by OpenTelemetry's own variables.
+    otlp_endpoint: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+    )
+    otel_service_name: str | None = Field(default=None, validation_alias="OTEL_SERVICE_NAME")
+
     # For the proof suites alone: the point of `activities/crash_points.py` where the worker kills itself, and the file
     # that is made right before, so that it happens once.
     crash_point: str | None = None
     crash_mark: Path | None = None
+
+    # Without a mail server nobody is told anything by mail. STARTTLS must be offered where it is set.
+    smtp_host: str | None = None
+    smtp_port: int = Field(default=587, ge=1, le=65_535)
+    smtp_tls: Literal["none", "starttls", "tls"] = "starttls"
+    smtp_username: str | None = None
+    smtp_password: SecretStr | None = None
+    # For one letter, below the time that a mail is claimed for.
+    smtp_timeout: float = Field(default=20.0, gt=0, le=45)
+    mail_from: EmailStr | None = None
+    shop_name: str = "Holdfast"
+    # How amounts and times look in mails.
+    mail_locale: Annotated[str, AfterValidator(_locale)] = "en_US"
 
     @property
     def signing_keys(self) -> list[tuple[str, str]]:
         """Key ids and secrets, newest first; a key without a name is older than all that have one."""
         named = [(key.kid, key.secret.get_secret_value()) for key in self.jwt_keys]
         return named if self.jwt_secret is None else [*named, (_UNNAMED, self.jwt_secret.get_secret_value())]
+
+    @model_validator(mode="after")
+    def _mails_have_a_sender(self) -> Self:
+        if self.smtp_host is not None and self.mail_from is None:
+            raise ValueError("HOLDFAST_SMTP_HOST is set, and HOLDFAST_MAIL_FROM is not")
+        return self
 
     @cached_property
     def policy(self) -> Policy:

@@ -13,6 +13,7 @@ from temporalio.client import Client
 from api.cookies import CookieRules
 from api.live import Live
 from api.passwords import Passwords
+from api.peers import Proxies
 from api.tokens import Tokens
 from db import accounts, browser_sessions
 from db.accounts import Cause
@@ -20,7 +21,7 @@ from db.session import Database
 from domain.errors import RoleNotAllowed, SessionEnded, TokenInvalid, TokenMissing
 from domain.gateway import WebhookVerifier
 from domain.orders import Policy, Role
-from domain.sign_in import SignInRules, network_of
+from domain.sign_in import SignInRules
 from domain.values import Value
 
 # How many orders a process places at once; the others wait for their turn. All let in together, the last of a burst
@@ -147,8 +148,9 @@ ByThisCall = Annotated[Cause, Depends(cause)]
 
 
 def client_address(request: Request) -> str:
-    """Where the call comes from; behind a proxy that uvicorn is told to trust (FORWARDED_ALLOW_IPS), what that says."""
-    return network_of(request.client.host) if request.client else ""
+    """Where the call comes from, through the proxies that are trusted to tell it."""
+    proxies: Proxies = request.app.state.proxies
+    return proxies.caller(request.scope)
 
 
 ClientAddress = Annotated[str, Depends(client_address)]

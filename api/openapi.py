@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from pydantic import Field
 
 from api.deps import Only, wiring
+from api.limits import unlimited
 from api.problems import MEDIA_TYPE
 from domain.errors import BY_CODE
 from domain.values import Value
@@ -26,6 +27,7 @@ _DESCRIPTIONS = {
     409: "Conflict",
     413: "Content Too Large",
     422: "Unprocessable Content",
+    429: "Too Many Requests; repeat the request after `Retry-After` seconds.",
     503: "Service Unavailable; repeat the request after `Retry-After` seconds.",
 }
 
@@ -116,6 +118,8 @@ def _refusals(operation: dict[str, Any], route: RouteContext) -> set[int]:
         found |= {400, 409}
     if wiring in calls:
         found.add(503)
+    if not unlimited(route.path_format or ""):
+        found.add(429)
     return found
 
 

@@ -27,6 +27,7 @@ from domain.orders import Role
 from sandbox.ports import free_ports
 from sandbox.postgres import Postgres
 from sandbox.temporal import TemporalServer
+from settings import UNLIMITED, RateSettings
 from workflows.names import SEARCH_ATTRIBUTES
 
 _SECRET = "only for the length of a benchmark, never kept"  # noqa: S105 - a throw-away server's
@@ -121,6 +122,8 @@ def _environment(postgres: Postgres, temporal: TemporalServer) -> dict[str, str]
         "TEMPORAL_NAMESPACE": temporal.namespace,
         "HOLDFAST_JWT_KEYS": json.dumps([{"kid": "benchmark", "secret": _SECRET}]),
         "HOLDFAST_LOG_LEVEL": "ERROR",
+        # One buyer places all orders.
+        "HOLDFAST_RATE_LIMITS": json.dumps(dict.fromkeys(RateSettings.model_fields, UNLIMITED)),
     }
 
 

@@ -12,7 +12,6 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-import worker as workers
 from cli.settled import opened, problem_of_settings
 from db.condition import Condition, DatabaseUnreadable, condition
 from domain.errors import HoldfastError
@@ -21,6 +20,7 @@ from providers.stripe import NAME as STRIPE
 from providers.stripe.statement import StripeStatement
 from settings import Settings
 from workflows import names
+from workflows.connecting import connect
 
 _OLDEST_POSTGRES = 15
 _SHORTEST_SECRET = 32
@@ -104,9 +104,9 @@ def _judged(seen: Condition) -> Iterator[Found]:
     if seen.clocks_apart > _CLOCKS_APART:
         apart = f"{seen.clocks_apart.total_seconds():.0f} s apart from this machine's"
         yield Found(what="clock", state=State.DOUBTFUL, seen=apart, mend="Let both follow NTP.")
-    if seen.behind:
-        mend = "See 'After a restore' in docs/operations.md; until then live status stands still."
-        yield Found(what="event log", state=State.WRONG, seen="of transactions that are still to come", mend=mend)
+    if seen.restored:
+        mend = "Was holdfast reconcile run after the restore? See 'After a restore' in docs/operations.md."
+        yield Found(what="event log", state=State.DOUBTFUL, seen="restored from another cluster", mend=mend)
     state = State.DOUBTFUL if seen.open_incidents else State.RIGHT
     mend = "GET /v1/incidents?open=true lists them." if seen.open_incidents else ""
     yield Found(what="incidents", state=state, seen=f"{seen.open_incidents} open", mend=mend)
@@ -114,7 +114,7 @@ def _judged(seen: Condition) -> Iterator[Found]:
 
 async def _temporal() -> AsyncIterator[Found]:
     try:
-        client = await workers.connect()
+        client = await connect()
         async for each in _namespace(client):
             yield each
     except (RPCError, RuntimeError) as error:

@@ -1,33 +1,33 @@
 """The parts of a deployment: `migrate`, `worker`, `api`, and `sweep`; the composition root of the API."""
 
 import asyncio
-import logging
 import signal
-import sys
 from pathlib import Path
 from typing import Annotated
 
-import structlog
 import typer
 import uvicorn
 from fastapi import FastAPI
-from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.envconfig import ClientConfig
 
 import worker as workers
+from activities import logs
 from api.app import KEEP_ALIVE_SECONDS, create_app
 from api.calls import RETRIES
 from api.cookies import CookieRules
 from api.deps import Wiring
+from api.edge import Edge
+from api.limits import Limits, Quota
 from api.passwords import Passwords
+from api.peers import Proxies
 from api.tokens import SigningKey, Tokens
 from cli.settled import leave, settings
 from db.migrate import upgrade
 from db.session import Database
+from domain.tracing import NoTracer, Tracer
 from providers.stripe import NAME as STRIPE
 from providers.stripe.webhooks import StripeWebhooks
 from settings import Settings
+from workflows.connecting import connect
 from workflows.schedules import ensure_schedules, sweep_now
 
 # Longest request that a stopping API lets finish: the budget of a placing call, and some.
@@ -44,7 +44,7 @@ def sweep() -> None:
     """Have a sweep start at once instead of at the next minute; a running worker does it."""
 
     async def start() -> None:
-        client = await workers.connect()
+        client = await connect()
         await ensure_schedules(client)
         await sweep_now(client)
 
@@ -78,6 +78,9 @@ def api(host: str = "127.0.0.1", port: int = 8080) -> None:
         port=port,
         access_log=False,
         log_config=None,
+        # Which proxies are believed is ours to say (api/peers.py); uvicorn would believe any on this machine.
+        proxy_headers=False,
+        server_header=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
@@ -85,14 +88,11 @@ def api(host: str = "127.0.0.1", port: int = 8080) -> None:
 
 def _application(told: Settings) -> FastAPI:
     webhooks = StripeWebhooks([secret.get_secret_value() for secret in told.stripe_webhook_secrets])
-
-    async def connect() -> Client:
-        config = ClientConfig.load_client_connect_config()
-        return await Client.connect(**config, data_converter=pydantic_data_converter, retry_config=RETRIES, lazy=True)
-
+    tracing = workers.tracing(told, "holdfast-api")
+    interceptors = [] if tracing is None else [tracing.interceptor]
     wiring = Wiring(
         database=Database(told.database_url.get_secret_value(), pool_size=told.database_pool_size),
-        temporal=asyncio.run(connect()),
+        temporal=asyncio.run(connect(interceptors, retry_config=RETRIES, lazy=True)),
         tokens=_tokens(told),
         webhooks={STRIPE: webhooks},
         policy=told.policy,
@@ -102,7 +102,20 @@ def _application(told: Settings) -> FastAPI:
         cookies=CookieRules(secure=told.cookie_secure, origin=told.public_origin),
         passwords=Passwords(told.passwords_at_once),
     )
-    return create_app(wiring, max_body_bytes=told.max_body_bytes)
+    return create_app(wiring, max_body_bytes=told.max_body_bytes, edge=_edge(told, tracing or NoTracer()))
+
+
+def _edge(told: Settings, tracer: Tracer) -> Edge:
+    quotas = {Quota(name): rate for name, rate in told.rate_limits.by_quota().items()}
+    token = told.metrics_token
+    return Edge(
+        origins=tuple(told.cors_origins),
+        hsts_seconds=told.hsts_seconds,
+        limits=Limits(quotas, told.rate_limit_store.get_secret_value()),
+        proxies=Proxies(told.trusted_proxies),
+        metrics_token=None if token is None else token.get_secret_value(),
+        tracer=tracer,
+    )
 
 
 def _tokens(told: Settings) -> Tokens:
@@ -116,19 +129,5 @@ def _tokens(told: Settings) -> Tokens:
 
 
 def _logged(told: Settings) -> Settings:
-    """One JSON line an event on standard error; times in UTC."""
-    level = logging.getLevelNamesMapping()[told.log_level.upper()]
-    logging.basicConfig(
-        level=max(level, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s %(message)s"
-    )
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
+    logs.configure(told.log_level)
     return told

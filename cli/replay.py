@@ -14,6 +14,7 @@ from temporalio.worker import Replayer
 
 import worker as workers
 from cli.settled import leave
+from workflows.connecting import connect
 
 _RUNNING = "ExecutionStatus='Running' AND (WorkflowType='OrderWorkflow' OR WorkflowType='RefundWorkflow')"
 # How much of a failure is shown: the SDK's own text has whole stack traces in it.
@@ -65,11 +66,11 @@ async def _named(named: Mapping[str, WorkflowHistory | None]) -> AsyncIterator[W
         if recorded is not None:
             yield recorded
             continue
-        client = client or await workers.connect()
+        client = client or await connect()
         yield await client.get_workflow_handle(workflow_id).fetch_history()
 
 
 async def _running(most: int) -> AsyncIterator[WorkflowHistory]:
-    client = await workers.connect()
+    client = await connect()
     async for history in client.list_workflows(_RUNNING, limit=most).map_histories():
         yield history

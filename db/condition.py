@@ -4,10 +4,11 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from alembic.script import ScriptDirectory
-from sqlalchemy import func, select, text
+from sqlalchemy import exists, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from db.cursors import FOREIGN
 from db.migrate import configuration
 from db.session import Database
 from db.tables import Incident
@@ -22,14 +23,14 @@ class DatabaseUnreadable(Exception):
 
 
 class Condition(NamedTuple):
-    """`behind` when the event log is of transactions still to come: a dump was restored into a new cluster."""
+    """`restored` when the event log has events of another cluster: a dump was restored into this one."""
 
     version: int
     schema: str | None
     newest_schema: str | None
     superuser: bool
     clocks_apart: timedelta
-    behind: bool
+    restored: bool
     open_incidents: int
 
 
@@ -52,9 +53,6 @@ async def _seen(session: AsyncSession) -> Condition:
         newest_schema=ScriptDirectory.from_config(configuration("postgresql://")).get_current_head(),
         superuser=bool(await session.scalar(text("SELECT rolsuper FROM pg_roles WHERE rolname = current_user"))),
         clocks_apart=apart,
-        behind=bool(await session.scalar(text(_BEHIND))),
+        restored=bool(await session.scalar(select(exists().where(FOREIGN)))),
         open_incidents=await session.scalar(is_open) or 0,
     )
-
-
-_BEHIND = "SELECT max(transaction_id) >= pg_snapshot_xmax(pg_current_snapshot()) FROM events"

@@ -8,19 +8,23 @@ https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-SNAPS
 from collections.abc import Collection
 from typing import NamedTuple
 
-from sqlalchemy import ARRAY, String, any_, bindparam, func, literal, select, tuple_
+from sqlalchemy import ARRAY, String, any_, bindparam, case, literal, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from db.cursors import FOREIGN, OLDEST_RUNNING
 from db.tables import EventRow
 from db.tables.events import TransactionId
 from domain.timeline import LoggedEvent
 
-_OLDEST_RUNNING = func.pg_snapshot_xmin(func.pg_current_snapshot(), type_=TransactionId())
+# Events that came here from another cluster were all there before this one's.
+_HERE = case((FOREIGN, 0), else_=1)
+_ENDED = or_(EventRow.transaction_id < OLDEST_RUNNING, FOREIGN)
 
 
 class Position(NamedTuple):
-    """Up to where somebody has read."""
+    """Up to where somebody has read; `here` is 0 for events that came from another cluster."""
 
+    here: int
     transaction_id: str
     sequence: int
 
@@ -32,12 +36,14 @@ class Tailed(NamedTuple):
 
 async def of_subject(session: AsyncSession, subject: str, after: Position | None, limit: int) -> list[Tailed]:
     """The next events about a subject whose transactions, and all before them, have ended."""
-    query = select(EventRow).where(EventRow.subject == subject, EventRow.transaction_id < _OLDEST_RUNNING)
+    query = select(EventRow, _HERE).where(EventRow.subject == subject, _ENDED)
     if after is not None:
-        read = tuple_(literal(after.transaction_id, TransactionId()), literal(after.sequence))
-        query = query.where(tuple_(EventRow.transaction_id, EventRow.sequence) > read)
-    rows = await session.scalars(query.order_by(EventRow.transaction_id, EventRow.sequence).limit(limit))
-    return [Tailed(Position(row.transaction_id, row.sequence), LoggedEvent.model_validate(row)) for row in rows]
+        read = tuple_(literal(after.here), literal(after.transaction_id, TransactionId()), literal(after.sequence))
+        query = query.where(tuple_(_HERE, EventRow.transaction_id, EventRow.sequence) > read)
+    rows = await session.execute(query.order_by(_HERE, EventRow.transaction_id, EventRow.sequence).limit(limit))
+    return [
+        Tailed(Position(here, row.transaction_id, row.sequence), LoggedEvent.model_validate(row)) for row, here in rows
+    ]
 
 
 async def all_of_subject(session: AsyncSession, subject: str, limit: int) -> list[LoggedEvent]:
@@ -50,13 +56,14 @@ async def all_of_subject(session: AsyncSession, subject: str, limit: int) -> lis
 
 async def position_of(session: AsyncSession, subject: str, event_id: str) -> Position | None:
     """Where an event about the subject stands; None when there is no such event."""
-    row = await session.scalar(select(EventRow).where(EventRow.id == event_id, EventRow.subject == subject))
-    return None if row is None else Position(row.transaction_id, row.sequence)
+    query = select(_HERE, EventRow.transaction_id, EventRow.sequence)
+    found = (await session.execute(query.where(EventRow.id == event_id, EventRow.subject == subject))).one_or_none()
+    return None if found is None else Position(*found)
 
 
 async def oldest_running(session: AsyncSession) -> str:
     """The oldest transaction that still runs: what is written from now on is not below it."""
-    return str(await session.scalar(select(_OLDEST_RUNNING)))
+    return str(await session.scalar(select(OLDEST_RUNNING)))
 
 
 async def changed(session: AsyncSession, subjects: Collection[str], since: str) -> tuple[str, set[str]]:

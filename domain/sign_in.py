@@ -2,7 +2,6 @@
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Annotated, NamedTuple
 
 from pydantic import ConfigDict, Field
@@ -11,8 +10,6 @@ from domain.values import Value
 
 Seconds = Annotated[int, Field(gt=0)]
 _DAY = 24 * 3600
-# Whoever has one address of an IPv6 network usually has all of the network (RFC 6177).
-_IPV6_NETWORK = 64
 
 
 class Limit(Value):
@@ -73,17 +70,3 @@ def judge(token: TokenTimes, at: datetime, grace: int) -> Presented:
         return Presented.CURRENT if at < token.expires else Presented.OVER
     soon = at - token.used <= timedelta(seconds=grace)
     return Presented.REPEATED if soon and not token.successor_used else Presented.REUSED
-
-
-def network_of(host: str) -> str:
-    """What is counted as one address: an IPv4 address, or the network of an IPv6 address."""
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return host
-    if isinstance(address, IPv6Address):
-        if address.ipv4_mapped is not None:
-            return str(address.ipv4_mapped)
-        # Without its zone, which names a link of this machine.
-        return str(IPv6Network((int(address), _IPV6_NETWORK), strict=False))
-    return str(address)

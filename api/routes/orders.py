@@ -15,6 +15,7 @@ from api.conditional import NoneMatch, Wait
 from api.deps import Admin, Buyer, CorrelationId, Principal, SignedIn, Staff, Wired, Wiring
 from api.idempotency import Answer, Call, Claim, Once
 from api.lists import Page, Paging, page_of
+from api.metrics import Measured
 from api.orders import AcceptedOrder
 from api.schemas import Sent
 from db.commands import PLACE_ROUTE
@@ -141,7 +142,7 @@ _PLACED: dict[int | str, dict[str, Any]] = {
 
 @router.post("", operation_id="placeOrder", status_code=201, responses=_PLACED)
 async def place_order(
-    body: OrderRequest, caller: Buyer, wired: Wired, once: Once, correlation: CorrelationId
+    body: OrderRequest, caller: Buyer, wired: Wired, once: Once, correlation: CorrelationId, measured: Measured
 ) -> Response:
     """Place an order and pay it; the answer comes after the first payment attempt."""
 
@@ -170,7 +171,7 @@ async def place_order(
         owed=True,
     )
     async with wired.placing:
-        return await once.once(call)
+        return await measured.placing(once.once(call))
 
 
 @router.get("", operation_id="listOrders")

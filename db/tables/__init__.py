@@ -4,9 +4,10 @@ from db.tables.accounts import Account, AccountChangeRow
 from db.tables.catalogue import Hold, HoldState, Product, ShippingRate, Stock, StockMovement, TaxRateRow
 from db.tables.declarative import Table
 from db.tables.discounts import Discount, DiscountUse
-from db.tables.events import EventRow
+from db.tables.events import EventCursor, EventRow
 from db.tables.incidents import Incident
 from db.tables.ledger import LedgerAccount, LedgerEntry, LedgerPosting
+from db.tables.mails import Mail
 from db.tables.orders import Fulfilment, Order, OrderContact, OrderLine
 from db.tables.payments import Payment, PaymentAttempt, PaymentOperation, Refund
 from db.tables.requests import CommandOutcome, InboundWebhook, Request, WebhookState
@@ -20,6 +21,7 @@ __all__ = [
     "CounterKind",
     "Discount",
     "DiscountUse",
+    "EventCursor",
     "EventRow",
     "Fulfilment",
     "Hold",
@@ -30,6 +32,7 @@ __all__ = [
     "LedgerEntry",
     "LedgerPosting",
     "LoginCounter",
+    "Mail",
     "Order",
     "OrderContact",
     "OrderLine",

@@ -65,7 +65,7 @@ async def demo(*, keep: bool = False) -> int:
     async with _until_told_to_stop(banner.stopping), running_stack(options, notify=banner.notice) as stack:
         async with _world(stack) as world:
             played = await _play(SCENARIOS, world, show)
-            verdict = await judge(played, stack.ready.database, await world.provider.truth())
+            verdict = await judge(played, stack.ready, await world.provider.truth())
         show.end(verdict)
         status = 0 if verdict.right else 1
         if keep:

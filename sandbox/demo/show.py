@@ -46,6 +46,8 @@ class Show:
 
     def end(self, verdict: Verdict) -> None:
         self._console.print(_table(verdict.played))
+        if verdict.right:
+            self._console.print("  The buyer was told of every order by mail, of each thing once.")
         for problem in verdict.problems:
             self._console.print(Text(f"  {problem}", "red"))
         self._console.print(Text(verdict.sentence, "bold green" if verdict.right else "bold red"))

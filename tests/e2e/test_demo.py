@@ -98,6 +98,7 @@ async def test_ctrl_c_leaves_nothing_behind(directory: Path) -> None:
             findings=(Finding(invariant=Invariant.STOCK_HELD, subject="prd_1", sentence="Held are 2, not 1."),),
         ),
         Verdict(played=(), moved=("for O-100001 the provider has captures 2, not 1",), findings=()),
+        Verdict(played=(), moved=(), findings=(), misdelivered=("the mail did not arrive",)),
     ],
 )
 def test_a_verdict_with_any_problem_is_not_right(verdict: Verdict) -> None:

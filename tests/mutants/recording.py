@@ -111,8 +111,8 @@ RECORDING = (
         "every_statement_for_itself",
         "There are no transactions: each statement is committed by itself.",
         "db/session.py",
-        "hide_parameters=True,",
-        'hide_parameters=True, isolation_level="AUTOCOMMIT",',
+        "pool_use_lifo=True,",
+        'pool_use_lifo=True, isolation_level="AUTOCOMMIT",',
         (_LEDGER_ROWS + "test_an_entry_goes_with_the_transaction_of_its_fact",),
     ),
     Bug(

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import select
 from starlette.types import ASGIApp
-from temporalio.client import Client
+from temporalio.client import Client, Interceptor
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 import worker as workers
@@ -23,6 +23,7 @@ from api.app import KEEP_ALIVE_SECONDS, create_app
 from api.calls import RETRIES
 from api.cookies import CookieRules
 from api.deps import Wiring
+from api.edge import Edge
 from api.tokens import SigningKey, Tokens
 from db import stock
 from db.books import check
@@ -70,6 +71,7 @@ async def serving(app: ASGIApp, listening: socket) -> AsyncIterator[None]:
         access_log=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=1,
+        proxy_headers=False,
     )
     server = _Served(config)
     task = asyncio.create_task(server.serve(sockets=[listening]))
@@ -258,21 +260,16 @@ def order_body(
     }
 
 
-@asynccontextmanager
-async def open_arena(
-    database: Database,
-    temporal_address: str,
-    stripe: Sandbox,
-    listening: socket,
-) -> AsyncIterator[Arena]:
-    temporal = await Client.connect(temporal_address, namespace="holdfast", data_converter=pydantic_data_converter)
-    gateway: PaymentGateway = StripeGateway("sk_test_arena", api_base=stripe.url, timeout=(1.0, READ_TIMEOUT))
-    tokens = Tokens([SIGNING_KEY], 900)
-    wiring = Wiring(
+async def _client(address: str, interceptors: Sequence[Interceptor], **how: Any) -> Client:
+    return await Client.connect(
+        address, namespace="holdfast", data_converter=pydantic_data_converter, interceptors=interceptors, **how
+    )
+
+
+def _wiring(database: Database, temporal: Client, tokens: Tokens) -> Wiring:
+    return Wiring(
         database=database,
-        temporal=await Client.connect(
-            temporal_address, namespace="holdfast", data_converter=pydantic_data_converter, retry_config=RETRIES
-        ),
+        temporal=temporal,
         tokens=tokens,
         webhooks={STRIPE: StripeWebhooks([SECRET])},
         policy=Policy(payment_deadline=1800, inspection_window=3600),
@@ -280,7 +277,25 @@ async def open_arena(
         temporal_ui_url=None,
         cookies=CookieRules(secure=False),
     )
-    app = create_app(wiring)
+
+
+@asynccontextmanager
+async def open_arena(
+    database: Database,
+    temporal_address: str,
+    stripe: Sandbox,
+    listening: socket,
+    *,
+    edge: Edge | None = None,
+    interceptors: Sequence[Interceptor] = (),
+    observe: Callable[[PaymentGateway], PaymentGateway] = lambda gateway: gateway,
+) -> AsyncIterator[Arena]:
+    """`edge`, `interceptors` and `observe` are for those who look at the whole from outside."""
+    temporal = await _client(temporal_address, interceptors)
+    gateway = StripeGateway("sk_test_arena", api_base=stripe.url, timeout=(1.0, READ_TIMEOUT))
+    tokens = Tokens([SIGNING_KEY], 900)
+    wiring = _wiring(database, await _client(temporal_address, interceptors, retry_config=RETRIES), tokens)
+    app = create_app(wiring, edge=edge)
     async with database.transaction() as session:
         await seed_prices(session)
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
@@ -291,7 +306,7 @@ async def open_arena(
             base_url=url, timeout=httpx2.Timeout(60, pool=None), limits=httpx2.Limits(max_connections=200)
         ) as http,
     ):
-        arena = Arena(database, temporal, stripe, http, tokens, {STRIPE: gateway}, app)
+        arena = Arena(database, temporal, stripe, http, tokens, {STRIPE: observe(gateway)}, app)
         arena.people = {role: await arena.new_account(role) for role in Role}
         await arena.start_workers()
         try:

@@ -1,10 +1,10 @@
-"""What is made of a refresh token by its times alone, and what counts as one address."""
+"""What is made of a refresh token by its times alone."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain.sign_in import Presented, TokenTimes, judge, network_of
+from domain.sign_in import Presented, TokenTimes, judge
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LATER, BEFORE = NOW + timedelta(days=1), NOW - timedelta(days=1)
@@ -47,20 +47,3 @@ def test_a_used_token_that_comes_late_is_noticed_after_it_would_have_expired() -
     token = TokenTimes(expires=BEFORE, family_expires=LATER, used=ago(3 * 24 * 3600), successor_used=True)
 
     assert judge(token, NOW, GRACE) is Presented.REUSED
-
-
-@pytest.mark.parametrize(
-    ("host", "network"),
-    [
-        ("192.0.2.7", "192.0.2.7"),
-        ("::ffff:192.0.2.7", "192.0.2.7"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("2001:db8:1:2:ffff::", "2001:db8:1:2::/64"),
-        ("fe80::1%eth0", "fe80::/64"),
-        ("::1", "::/64"),
-        ("a socket", "a socket"),
-        ("", ""),
-    ],
-)
-def test_an_ipv6_network_is_one_address(host: str, network: str) -> None:
-    assert network_of(host) == network
