@@ -240,6 +240,7 @@ def _edge(settings: Settings, tracer: Tracer) -> Edge:
         proxies=Proxies(settings.trusted_proxies),
         metrics_token=None if token is None else token.get_secret_value(),
         tracer=tracer,
+        mails=settings.smtp_host is not None,
     )
 
 

@@ -29,7 +29,6 @@ from activities.payments import PaymentActivities
 from activities.refunds import RefundActivities
 from activities.repair import RepairActivities
 from activities.sweep import SweepActivities
-from db import mails
 from db.session import Database
 from domain.gateway import PaymentGateway
 from domain.tracing import Tracer
@@ -266,7 +265,9 @@ async def run(settings: Settings, stop: asyncio.Event, on_ready: Callable[[], No
     interceptors = [*([] if traces is None else [traces.interceptor]), Observing(metrics), *crash_points(settings)]
     client = await connect(interceptors, metrics_address=settings.temporal_metrics_address)
     posting = mailing(settings, database)
-    await _prepare(client, database, mails_on=posting is not None)
+    if posting is not None:
+        await posting.begin()
+    await ensure_schedules(client, mails=posting is not None)
     workers = all_workers(client, database, gateways(settings, metrics, traces), posting)
     settle_heap()
     try:
@@ -283,11 +284,3 @@ async def run(settings: Settings, stop: asyncio.Event, on_ready: Callable[[], No
         await database.close()
         if traces is not None:
             await asyncio.to_thread(traces.close)
-
-
-async def _prepare(client: Client, database: Database, *, mails_on: bool) -> None:
-    """What happens from now on is told by mail, if mails are sent and were not before."""
-    if mails_on:
-        async with database.transaction() as session:
-            await mails.begin(session)
-    await ensure_schedules(client, mails=mails_on)

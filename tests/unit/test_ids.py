@@ -19,6 +19,7 @@ PREFIXES = {
     "FulfilmentId": "ful",
     "IncidentId": "inc",
     "LineId": "lin",
+    "MailId": "mai",
     "OrderId": "ord",
     "PaymentId": "pay",
     "ProductId": "prd",
