@@ -65,3 +65,10 @@ def test_mails_need_a_server_and_a_sender() -> None:
     settings = given(smtp_host="mail.example", mail_from="shop@holdfast.example")
 
     assert (settings.smtp_port, settings.smtp_tls, settings.mail_locale) == (587, "starttls", "en_US")
+
+
+def test_what_is_wrong_is_said_without_what_was_given() -> None:
+    with pytest.raises(ValidationError) as caught:
+        given(smtp_host="mail.example", jwt_secret="a marked secret", access_token_seconds="a marked number")
+
+    assert "marked" not in str(caught.value)
