@@ -85,7 +85,8 @@ class RateSettings(BaseModel):
 class Settings(BaseSettings):
     """Every setting, from `HOLDFAST_…` variables; durations are in seconds."""
 
-    model_config = SettingsConfigDict(env_prefix="HOLDFAST_", frozen=True)
+    # What is wrong is said without what was given: it may be a secret.
+    model_config = SettingsConfigDict(env_prefix="HOLDFAST_", frozen=True, hide_input_in_errors=True)
 
     database_url: SecretStr = Field(validation_alias=AliasChoices("DATABASE_URL", "HOLDFAST_DATABASE_URL"))
     # A login that owns the schema; without it migrations use the application's.

@@ -30,7 +30,6 @@ from activities.payments import PaymentActivities
 from activities.refunds import RefundActivities
 from activities.repair import RepairActivities
 from activities.sweep import SweepActivities
-from db import mails
 from db.session import Database
 from domain.gateway import PaymentGateway
 from domain.tracing import Tracer
@@ -126,12 +125,8 @@ def orders_worker(
     client: Client, database: Database, *, more_workflows: Sequence[type] = (), more_steps: Sequence[Step] = ()
 ) -> Worker:
     """Workflows and their database steps, which run as local activities beside them."""
-    orders, attempts, fulfilment = (
-        OrderActivities(database),
-        AttemptActivities(database),
-        FulfilmentActivities(database),
-    )
-    cancellation, refunds = CancellationActivities(database), RefundActivities(database)
+    orders, attempts, refunds = OrderActivities(database), AttemptActivities(database), RefundActivities(database)
+    fulfilment, cancellation = FulfilmentActivities(database), CancellationActivities(database)
     return Worker(
         client,
         task_queue=ORDERS,
@@ -268,7 +263,9 @@ async def run(settings: Settings, stop: asyncio.Event, on_ready: Callable[[], No
     interceptors = [*([] if traces is None else [traces.interceptor]), Observing(metrics), *crash_points(settings)]
     client = await connect(interceptors, metrics_address=settings.temporal_metrics_address)
     posting = mailing(settings, database)
-    await _prepare(client, database, mails_on=posting is not None)
+    if posting is not None:
+        await posting.begin()
+    await ensure_schedules(client, mails=posting is not None)
     workers = all_workers(client, database, gateways(settings, metrics, traces), posting)
     settle_heap()
     try:
@@ -285,11 +282,3 @@ async def run(settings: Settings, stop: asyncio.Event, on_ready: Callable[[], No
         await database.close()
         if traces is not None:
             await asyncio.to_thread(traces.close)
-
-
-async def _prepare(client: Client, database: Database, *, mails_on: bool) -> None:
-    """What happens from now on is told by mail, if mails are sent and were not before."""
-    if mails_on:
-        async with database.transaction() as session:
-            await mails.begin(session)
-    await ensure_schedules(client, mails=mails_on)

@@ -58,10 +58,20 @@ class MailActivities:
         self._post = post
         self._letters = letters
 
+    async def begin(self) -> None:
+        """Tell what happens from now on, unless that was said before; without the database, from the first look on."""
+        try:
+            async with self._database.transaction() as session:
+                await mails.begin(session)
+        except _DATABASE_AWAY as lost:
+            log.warning("mails begin later", error=type(lost).__name__)
+
     @activity.defn(name="mails.collect")
     async def collect(self, step: MailStep) -> Collected:
         """Write down the mails that new events give rise to; read again, an event gives rise to none twice."""
         made, read = 0, _BATCH
+        async with self._database.transaction() as session:
+            await mails.begin(session)
         for _ in range(_BATCHES):
             async with self._database.transaction() as session:
                 read, new = await mails.collect(session, _BATCH, step.at)

@@ -8,7 +8,7 @@ from fastapi import Depends, FastAPI
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from api import problems
-from api.checks import Checks
+from api.checks import Checks, whole
 from api.deps import Wiring
 from api.edge import Edge
 from api.headers import CrossOrigin, SecurityHeaders
@@ -78,8 +78,8 @@ def create_app(wiring: Wiring, *, max_body_bytes: int = 1_000_000, edge: Edge | 
 def _surround(app: FastAPI, edge: Edge, max_body_bytes: int) -> None:
     """From the inside out: what is refused further out has been seen by nobody further in."""
     measured = Metrics(lambda: app.state.wiring.database)
-    app.state.metrics, app.state.metrics_token, app.state.checks = measured, edge.metrics_token, Checks()
-    app.state.proxies = edge.proxies
+    app.state.metrics, app.state.metrics_token, app.state.proxies = measured, edge.metrics_token, edge.proxies
+    app.state.checks = Checks(whole(mails=edge.mails))
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=max_body_bytes)
     if edge.limits is not None:
         app.add_middleware(RateLimiting, limits=edge.limits, proxies=edge.proxies, metrics=measured)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Literal
 
 from sqlalchemy import text
@@ -65,11 +65,12 @@ async def temporal(wired: Wiring) -> Part:
     return UP if healthy else Part(status="down")
 
 
-async def workers(wired: Wiring) -> Part:
-    """Somebody works on every queue."""
+async def workers(wired: Wiring, *, mails: bool = False) -> Part:
+    """Somebody works on every queue; on that of mails, if there are any."""
+    looking = (names.REPAIR, names.SWEEP, names.AUDIT, *([names.MAILS] if mails else []))
     queues = {
         names.ORDERS: _WORKFLOW,
-        **dict.fromkeys((names.REPAIR, names.SWEEP, names.AUDIT), _ACTIVITY),
+        **dict.fromkeys(looking, _ACTIVITY),
         **{names.provider_queue(provider): _ACTIVITY for provider in wired.webhooks},
     }
     polled = await asyncio.gather(*(_polled(wired, queue, kind) for queue, kind in queues.items()))
@@ -88,13 +89,21 @@ async def sweep(wired: Wiring) -> Part:
 
 
 READY: Mapping[str, Check] = {"database": database, "temporal": temporal}
-ALL: Mapping[str, Check] = {**READY, "schema": schema, "workers": workers, "sweep": sweep}
+
+
+def whole(*, mails: bool) -> Mapping[str, Check]:
+    """All parts of a deployment that sends mails, or none."""
+    return {**READY, "schema": schema, "workers": partial(workers, mails=mails), "sweep": sweep}
 
 
 @dataclass(slots=True)
 class Checks:
-    """The answers of some moments, so that parts are asked once for all who ask at the same time."""
+    """The answers of some moments, so that parts are asked once for all who ask at the same time.
 
+    `whole` is what makes a deployment whole.
+    """
+
+    whole: Mapping[str, Check] = field(default_factory=lambda: whole(mails=False))
     _answered: dict[Check, tuple[float, Part]] = field(default_factory=dict)
     _asking: dict[Check, asyncio.Lock] = field(default_factory=dict)
 

@@ -11,7 +11,8 @@ from domain.tracing import NoTracer, Tracer
 class Edge:
     """By default nothing is limited, no other origin may call, and no caller says where it comes from.
 
-    `metrics_token` is what a reader of `/metrics` presents; without one nobody reads it.
+    `metrics_token` is what a reader of `/metrics` presents; without one nobody reads it. `mails` tells whether workers
+    send any, for health.
     """
 
     origins: tuple[str, ...] = ()
@@ -20,3 +21,4 @@ class Edge:
     proxies: Proxies = field(default_factory=Proxies)
     metrics_token: str | None = None
     tracer: Tracer = field(default_factory=NoTracer)
+    mails: bool = False

@@ -11,7 +11,7 @@ from api.metrics import Metrics
 from api.peers import Proxies
 from api.problems import MEDIA_TYPE, body_of, unexpected
 from db.ids import new_id
-from domain.errors import BodyTooLarge
+from domain.errors import BodyTooLarge, MethodNotAllowed
 from domain.tracing import NoTracer, Span, Tracer
 
 _REQUEST_ID = re.compile(rb"^[A-Za-z0-9._-]{1,128}$")
@@ -68,7 +68,9 @@ class RequestFrame:
         log.info("request", **told, **about, **traced)
         # Nobody is answered whose connection was lost before: 499, as proxies call it.
         status = answer.status or 499
-        span.tell(f"{method} {route}" if route else method, status=status, request_id=answer.request_id, **about)
+        # A method that the route does not take is whatever the caller made up.
+        name = f"{method} {route}" if route and status != MethodNotAllowed.status else "request"
+        span.tell(name, status=status, request_id=answer.request_id, **about)
         if self._metrics is not None:
             self._metrics.request(method, route, status, seconds, replayed=answer.replayed)
 

@@ -115,6 +115,7 @@ def _edge(told: Settings, tracer: Tracer) -> Edge:
         proxies=Proxies(told.trusted_proxies),
         metrics_token=None if token is None else token.get_secret_value(),
         tracer=tracer,
+        mails=told.smtp_host is not None,
     )
 
 

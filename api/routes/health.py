@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from api.checks import ALL, READY, Check, Checks, Part
+from api.checks import READY, Check, Checks, Part
 from api.deps import Wired
 from domain.values import Value
 
@@ -47,7 +47,7 @@ async def ready(wired: Wired, looks: Looks, response: Response) -> Health:
 @router.get("/health", operation_id="health", responses={503: {"model": Health}})
 async def health(wired: Wired, looks: Looks, response: Response) -> Health:
     """Orders can be taken and carried on: also the schema, the workers of every queue, and the sweep."""
-    return await _health(wired, looks, ALL, response)
+    return await _health(wired, looks, looks.whole, response)
 
 
 @router.get("/version", operation_id="version")

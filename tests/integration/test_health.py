@@ -40,7 +40,7 @@ async def test_a_system_with_all_its_parts_is_up(arena: Arena) -> None:
     )
     assert await asked(arena) == (
         200,
-        {"status": "up", "parts": {name: {"status": "up", "detail": None} for name in checks.ALL}},
+        {"status": "up", "parts": {name: {"status": "up", "detail": None} for name in checks.whole(mails=False)}},
     )
 
 
@@ -55,6 +55,16 @@ async def test_a_queue_that_nobody_works_on_is_named(arena: Arena) -> None:
     assert health["parts"].pop("workers") == {"status": "down", "detail": "nobody works on payments-nobody"}
     assert {part["status"] for part in health["parts"].values()} == {"up"}
     assert (await asked(arena, "/health/ready"))[0] == 200
+
+
+async def test_where_mails_are_sent_somebody_has_to_send_them(arena: Arena) -> None:
+    await working(arena)
+    arena.app.state.checks = Checks(checks.whole(mails=True))
+
+    answer = await arena.http.get("/health")
+
+    assert answer.status_code == 503
+    assert answer.json()["parts"]["workers"] == {"status": "down", "detail": "nobody works on mails"}
 
 
 async def test_a_sweep_that_nothing_starts_is_down(arena: Arena) -> None:
