@@ -47,7 +47,7 @@ migrate: $(SETTLED) ## bring the database of DATABASE_URL to the newest schema
 replay: $(SETTLED) ## record the histories of tests/replay anew
 	$(RUN)/pytest -q tests/replay/record.py
 
-openapi: $(SETTLED) ## write the OpenAPI snapshot anew
+openapi: $(SETTLED) ## write the OpenAPI snapshot and its Postman collection anew
 	HOLDFAST_RECORD=1 $(RUN)/pytest -q tests/architecture/test_openapi.py
 
 # uv comes from PyPI into the environment that it then fills exactly as locked.

@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from pydantic import Field
 
 from api.deps import Only, wiring
+from api.examples import BODIES
 from api.limits import unlimited
 from api.problems import MEDIA_TYPE
 from domain.errors import BY_CODE
@@ -88,6 +89,9 @@ def _complete(operation: dict[str, Any], route: RouteContext) -> None:
             # Left out it is a 400 of its own, so the route itself takes it as optional.
             parameter["required"] = True
             parameter["schema"] = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"}
+    example = BODIES.get(operation["operationId"])
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        content["example"] = example
     # Said, not left out: whoever calls it needs no token.
     operation.setdefault("security", [])
 
