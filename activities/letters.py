@@ -26,6 +26,7 @@ SUBJECTS: Mapping[MailKind, str] = {
     MailKind.PAYMENT_RECEIVED: "Payment received for your order {}",
     MailKind.PAYMENT_DECLINED: "The payment for your order {} was declined",
     MailKind.SHIPMENT_SENT: "Your order {} is on its way",
+    MailKind.PART_CANCELLED: "A part of your order {} is cancelled",
     MailKind.REFUND_PAID: "Refund for your order {}",
     MailKind.SALE_CONFIRMED: "You have sold goods: order {}",
     MailKind.SALE_CANCELLED: "Do not ship: order {} has ended",
@@ -72,11 +73,12 @@ class Letters:
 
 def _particulars(order: OrderView, data: Mapping[str, Any]) -> dict[str, Any]:
     """What the event itself knows: how much money, which shipments; and until when another card may be given."""
-    found: dict[str, Any] = {"until": None, "shipments": ()}
+    found: dict[str, Any] = {"until": None, "shipments": (), "lines": ()}
     if "amount" in data:
         found["amount"] = Money(amount=data["amount"], currency=order.totals.total.currency)
     if "fulfilments" in data:
         found["shipments"] = tuple(each for each in order.fulfilments if each.id in data["fulfilments"])
+        found["lines"] = tuple(each for each in order.lines if each.fulfilment_id in data["fulfilments"])
     if isinstance(order.next_action, ChooseMethod):
         found["until"] = order.next_action.until
     return found

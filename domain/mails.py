@@ -29,6 +29,7 @@ class MailKind(StrEnum):
     PAYMENT_RECEIVED = "payment_received"
     PAYMENT_DECLINED = "payment_declined"
     SHIPMENT_SENT = "shipment_sent"
+    PART_CANCELLED = "part_cancelled"
     REFUND_PAID = "refund_paid"
     SALE_CONFIRMED = "sale_confirmed"
     SALE_CANCELLED = "sale_cancelled"
@@ -63,6 +64,7 @@ TOLD: Mapping[str, Told] = {
     EventType.PAYMENT_CAPTURED: Told(MailKind.PAYMENT_RECEIVED),
     EventType.PAYMENT_DECLINED: Told(MailKind.PAYMENT_DECLINED),
     EventType.FULFILMENT_SHIPPED: Told(MailKind.SHIPMENT_SENT),
+    EventType.FULFILMENT_CANCELLED: Told(MailKind.PART_CANCELLED),
     EventType.REFUND_COMPLETED: Told(MailKind.REFUND_PAID),
 }
 

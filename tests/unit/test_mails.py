@@ -218,3 +218,17 @@ def test_what_people_wrote_is_one_line_of_text_and_no_markup() -> None:
 def test_a_letter_that_lacks_what_it_should_say_is_not_written() -> None:
     with pytest.raises(Exception, match="amount"):
         written(MailKind.PAYMENT_RECEIVED, data={})
+
+
+def test_a_part_that_is_called_off_is_told_with_its_goods() -> None:
+    letter = written(MailKind.PART_CANCELLED)
+
+    assert letter.subject == "A part of your order O-100001 is cancelled"
+    assert "2 x" in letter.text
+
+
+def test_a_discount_is_told_with_the_total() -> None:
+    reduced = order().totals.model_copy(update={"discount": dollars(400)})
+
+    assert "Discount" not in written(MailKind.ORDER_CONFIRMED).text
+    assert "$4.00" in written(MailKind.ORDER_CONFIRMED, order(totals=reduced)).text

@@ -32,6 +32,7 @@ _KINDS = (
     "payment_received",
     "payment_declined",
     "shipment_sent",
+    "part_cancelled",
     "refund_paid",
     "sale_confirmed",
     "sale_cancelled",
