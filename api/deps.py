@@ -64,6 +64,16 @@ def principal(wired: Wired, credentials: Annotated[HTTPAuthorizationCredentials 
 SignedIn = Annotated[Principal, Depends(principal)]
 
 
+def visitor(
+    wired: Wired, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> Principal | None:
+    """Who is calling, if they say so. Raises TokenInvalid."""
+    return None if credentials is None else principal(wired, credentials)
+
+
+Visitor = Annotated[Principal | None, Depends(visitor)]
+
+
 @dataclass(frozen=True, slots=True)
 class Only:
     """A dependency that lets these roles pass. Raises RoleNotAllowed."""

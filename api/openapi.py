@@ -8,8 +8,9 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from pydantic import Field
 
-from api.deps import Only, wiring
+from api.deps import Only, visitor, wiring
 from api.problems import MEDIA_TYPE
+from api.versions import VERSION_HEADER, expected
 from domain.errors import BY_CODE
 from domain.values import Value
 
@@ -23,8 +24,10 @@ _DESCRIPTIONS = {
     403: "Forbidden",
     404: "Not Found",
     409: "Conflict",
+    412: "Precondition Failed",
     413: "Content Too Large",
     422: "Unprocessable Content",
+    428: "Precondition Required",
     503: "Service Unavailable; repeat the request after `Retry-After` seconds.",
 }
 
@@ -69,6 +72,9 @@ class Documented(FastAPI):
 
 def _complete(operation: dict[str, Any], route: RouteContext) -> None:
     responses = operation["responses"]
+    if visitor in _calls(route.dependant) and {} not in operation["security"]:
+        # Who is signed in may see more; nobody has to be.
+        operation["security"].append({})
     for status in _refusals(operation, route):
         responses.setdefault(str(status), {"description": _DESCRIPTIONS[status]})
     for status, response in responses.items():
@@ -104,6 +110,10 @@ def _refusals(operation: dict[str, Any], route: RouteContext) -> set[int]:
         found.add(400)
     if ("header", KEY_HEADER) in names:
         found |= {400, 409}
+    if ("header", VERSION_HEADER) in names:
+        found.add(412)
+    if expected in calls:
+        found.add(428)
     if wiring in calls:
         found.add(503)
     return found

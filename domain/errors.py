@@ -7,6 +7,7 @@ HoldfastError
 ├── Forbidden 403              RoleNotAllowed
 ├── NotFound 404               ResourceNotFound  RouteNotFound
 ├── MethodNotAllowed 405
+├── VersionChanged 412
 ├── BodyTooLarge 413
 ├── Conflict 409               IdempotencyKeyReused  OrderBusy  OrderClosed  OutOfStock
 │                              PriceChanged  OrderNotCancellable  OrderNotShippable  OrderNotDeliverable
@@ -15,6 +16,7 @@ HoldfastError
 │                              OrderHeld  OrderNotHeld
 ├── Unprocessable 422          BodyInvalid  MixedCurrencies  ProductUnavailable  ShippingUnavailable
 │                              CurrencyUnsupported  TotalTooLarge  FulfilmentRequired
+├── IfMatchRequired 428
 ├── RateLimited 429
 ├── Unavailable 503            WorkflowsUnavailable  DatabaseUnavailable
 ├── InvariantBroken 500        AmountsDiffer  EntryUnbalanced  IllegalMove  OverdrawnPayment  ProviderMismatch
@@ -115,6 +117,12 @@ class MethodNotAllowed(HoldfastError):
     status = 405
     code = "method_not_allowed"
     sentence = "This address does not take this method."
+
+
+class VersionChanged(HoldfastError):
+    status = 412
+    code = "version_changed"
+    sentence = "It was changed since it was read; its version is {version} by now."
 
 
 class BodyTooLarge(HoldfastError):
@@ -261,6 +269,12 @@ class TotalTooLarge(Unprocessable):
 class FulfilmentRequired(Unprocessable):
     code = "fulfilment_required"
     sentence = "Name the fulfilment: there is none {status} to take by itself."
+
+
+class IfMatchRequired(HoldfastError):
+    status = 428
+    code = "if_match_required"
+    sentence = "Send the ETag that you read as If-Match, so that no other change is overwritten."
 
 
 class RateLimited(HoldfastError):

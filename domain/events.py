@@ -34,6 +34,8 @@ class EventType(StrEnum):
     REFUND_FAILED = "refund.failed"
     REFUND_REVERSED = "refund.reversed"
     PRODUCT_CREATED = "product.created"
+    PRODUCT_UPDATED = "product.updated"
+    PRODUCT_DELETED = "product.deleted"
     STOCK_ADJUSTED = "stock.adjusted"
 
 

@@ -34,9 +34,13 @@ class Product(Table):
     price: Mapped[Amount] = mapped_column(CheckConstraint("price >= 0", name="price_not_negative"))
     currency: Mapped[CurrencyCode]
     active: Mapped[bool] = mapped_column(server_default=text("true"))
+    # Deleted: shown to nobody; orders and the log of stock keep referring to it.
+    archived: Mapped[Time | None]
     created: Mapped[Time]
     updated: Mapped[Time]
     version: Mapped[int] = mapped_column(server_default=text("1"))
+
+    __table_args__ = (CheckConstraint("archived IS NULL OR NOT active", name="archived_not_active"),)
 
 
 class Stock(Table):

@@ -1,0 +1,146 @@
+"""A product on its way in and out: what is sent of it, and how it is shown."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, AnyUrl, BaseModel, Field, StrictBool, StringConstraints, UrlConstraints
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.schemas import Sent
+from db.tables import Product, Stock
+from domain.catalogue import Actor
+from domain.errors import ResourceNotFound
+from domain.ids import AccountId, ProductId
+from domain.money import EXPONENTS, Currency, Money
+from domain.values import TEXT, WORD, Value
+
+# No piece costs more: a whole order of them still fits what one order may cost.
+MAX_PRICE = 10**10
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=WORD)]
+Description = Annotated[str, StringConstraints(max_length=10_000, pattern=TEXT)]
+TaxCode = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,40}$")]
+CurrencyCode = Annotated[Currency, Field(json_schema_extra={"enum": sorted(EXPONENTS)})]
+
+
+def _without_credentials(url: AnyUrl) -> AnyUrl:
+    if url.username is not None or url.password is not None:
+        raise ValueError("The address names a user or a password")
+    return url
+
+
+# Shown in pages of ours: nothing that a browser would run or fetch unencrypted.
+ImageUrl = Annotated[
+    AnyUrl,
+    UrlConstraints(max_length=2000, allowed_schemes=["https"], host_required=True),
+    AfterValidator(_without_credentials),
+]
+
+
+class Price(BaseModel):
+    """In minor units of the currency."""
+
+    amount: Annotated[int, Field(strict=True, ge=1, le=MAX_PRICE)]
+    currency: CurrencyCode
+
+
+def _absent() -> Any:  # noqa: ANN401 - stands for a field that is not there, of any type
+    return None
+
+
+class NewProduct(Sent):
+    name: Name
+    description: Description = ""
+    price: Price
+    category: Name | None = None
+    image_url: ImageUrl | None = None
+    active: StrictBool = True
+    stock: Annotated[int, Field(strict=True, ge=0, le=10**9)] = 0
+    tax_code: TaxCode = "standard"
+
+    def columns(self) -> dict[str, Any]:
+        return _columns(self)
+
+
+class ProductChange(Sent):
+    """What is left out stays as it is; `null` takes category and image away."""
+
+    name: Name = Field(default_factory=_absent)
+    description: Description = Field(default_factory=_absent)
+    price: Price = Field(default_factory=_absent)
+    category: Name | None = None
+    image_url: ImageUrl | None = None
+    active: StrictBool = Field(default_factory=_absent)
+    tax_code: TaxCode = Field(default_factory=_absent)
+
+    def columns(self) -> dict[str, Any]:
+        sent = _columns(self)
+        return {name: sent[name] for name in sent if name in self.model_fields_set | {"currency"}}
+
+
+def _columns(body: NewProduct | ProductChange) -> dict[str, Any]:
+    """The body as columns of the product's row."""
+    image = body.image_url
+    columns = {name: getattr(body, name) for name in ("name", "description", "category", "active", "tax_code")}
+    columns["image_url"] = None if image is None else str(image)
+    if body.price is not None:
+        columns |= {"price": body.price.amount, "currency": body.price.currency}
+    return columns
+
+
+class ProductView(Value):
+    """`stock` is what can still be sold: on hand less held. `version` is the ETag; stock is no part of it."""
+
+    id: ProductId
+    object: Literal["product"] = "product"
+    created: datetime
+    updated: datetime
+    version: int
+    seller_id: AccountId
+    name: str
+    description: str
+    category: str | None
+    image_url: str | None
+    tax_code: str
+    price: Money
+    active: bool
+    stock: int
+
+
+async def shown(session: AsyncSession, product_id: str, actor: Actor | None = None) -> ProductView:
+    """The product, if it is for sale or the actor's own. Raises ResourceNotFound."""
+    for view in await shown_page(session, [product_id]):
+        if view.active or (actor is not None and actor.may_change(view.seller_id)):
+            return view
+    raise ResourceNotFound(resource="product", id=product_id)
+
+
+async def shown_page(session: AsyncSession, ids: Sequence[str]) -> list[ProductView]:
+    """The products with these ids, in the given order; deleted ones are left out."""
+    rows = await session.execute(
+        select(Product, Stock)
+        .join(Stock, Stock.product_id == Product.id)
+        .where(Product.id.in_(ids), Product.archived.is_(None))
+    )
+    found = {product.id: _shown(product, level) for product, level in rows}
+    return [found[each] for each in ids if each in found]
+
+
+def _shown(product: Product, level: Stock) -> ProductView:
+    return ProductView(
+        id=product.id,
+        created=product.created,
+        updated=product.updated,
+        version=product.version,
+        seller_id=product.seller_id,
+        name=product.name,
+        description=product.description,
+        category=product.category,
+        image_url=product.image_url,
+        tax_code=product.tax_code,
+        price=Money(amount=product.price, currency=product.currency),
+        active=product.active,
+        stock=level.on_hand - level.held,
+    )
