@@ -8,8 +8,8 @@ from pydantic import AfterValidator, AnyUrl, BaseModel, Field, StrictBool, Strin
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.schemas import Sent
-from db.tables import Product, Stock
+from api.schemas import Sent, Slug, absent
+from db.tables import Category, Product, Stock
 from domain.catalogue import Actor
 from domain.errors import ResourceNotFound
 from domain.ids import AccountId, ProductId
@@ -46,15 +46,13 @@ class Price(BaseModel):
     currency: CurrencyCode
 
 
-def _absent() -> Any:  # noqa: ANN401 - stands for a field that is not there, of any type
-    return None
-
-
 class NewProduct(Sent):
+    """`category` is a slug."""
+
     name: Name
     description: Description = ""
     price: Price
-    category: Name | None = None
+    category: Slug | None = None
     image_url: ImageUrl | None = None
     active: StrictBool = True
     stock: Annotated[int, Field(strict=True, ge=0, le=10**9)] = 0
@@ -67,13 +65,13 @@ class NewProduct(Sent):
 class ProductChange(Sent):
     """What is left out stays as it is; `null` takes category and image away."""
 
-    name: Name = Field(default_factory=_absent)
-    description: Description = Field(default_factory=_absent)
-    price: Price = Field(default_factory=_absent)
-    category: Name | None = None
+    name: Name = Field(default_factory=absent)
+    description: Description = Field(default_factory=absent)
+    price: Price = Field(default_factory=absent)
+    category: Slug | None = None
     image_url: ImageUrl | None = None
-    active: StrictBool = Field(default_factory=_absent)
-    tax_code: TaxCode = Field(default_factory=_absent)
+    active: StrictBool = Field(default_factory=absent)
+    tax_code: TaxCode = Field(default_factory=absent)
 
     def columns(self) -> dict[str, Any]:
         sent = _columns(self)
@@ -81,7 +79,7 @@ class ProductChange(Sent):
 
 
 def _columns(body: NewProduct | ProductChange) -> dict[str, Any]:
-    """The body as columns of the product's row."""
+    """The body as columns of the product's row; the category by its slug."""
     image = body.image_url
     columns = {name: getattr(body, name) for name in ("name", "description", "category", "active", "tax_code")}
     columns["image_url"] = None if image is None else str(image)
@@ -91,7 +89,10 @@ def _columns(body: NewProduct | ProductChange) -> dict[str, Any]:
 
 
 class ProductView(Value):
-    """`stock` is what can still be sold: on hand less held. `version` is the ETag; stock is no part of it."""
+    """`category` is a slug, `stock` what can still be sold: on hand less held.
+
+    `version` is the ETag, of what its seller changes: stock is no part of it.
+    """
 
     id: ProductId
     object: Literal["product"] = "product"
@@ -120,15 +121,16 @@ async def shown(session: AsyncSession, product_id: str, actor: Actor | None = No
 async def shown_page(session: AsyncSession, ids: Sequence[str]) -> list[ProductView]:
     """The products with these ids, in the given order; deleted ones are left out."""
     rows = await session.execute(
-        select(Product, Stock)
+        select(Product, Stock, Category.slug)
         .join(Stock, Stock.product_id == Product.id)
+        .outerjoin(Category, Category.id == Product.category_id)
         .where(Product.id.in_(ids), Product.archived.is_(None))
     )
-    found = {product.id: _shown(product, level) for product, level in rows}
+    found = {product.id: _shown(product, level, category) for product, level, category in rows}
     return [found[each] for each in ids if each in found]
 
 
-def _shown(product: Product, level: Stock) -> ProductView:
+def _shown(product: Product, level: Stock, category: str | None) -> ProductView:
     return ProductView(
         id=product.id,
         created=product.created,
@@ -137,7 +139,7 @@ def _shown(product: Product, level: Stock) -> ProductView:
         seller_id=product.seller_id,
         name=product.name,
         description=product.description,
-        category=product.category,
+        category=category,
         image_url=product.image_url,
         tax_code=product.tax_code,
         price=Money(amount=product.price, currency=product.currency),

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db import event_log, stock
+from db import categories, event_log, stock
 from db.ids import new_id
 from db.tables import Product
 from domain.catalogue import Actor
@@ -16,14 +16,17 @@ from domain.orders import Role
 
 
 async def add(session: AsyncSession, actor: Actor, fields: Mapping[str, Any], on_hand: int) -> Product:
-    """Put a product up for sale: a seller's own, or the merchant's when staff do it; `fields` are columns."""
+    """Put a product up for sale: a seller's own, or the merchant's when staff do it.
+
+    `fields` are columns, and the category's slug. Raises CategoryUnknown.
+    """
     product = Product(
         id=new_id("prd"),
         seller_id=actor.account_id,
         own_sale=actor.role is Role.ADMIN,
         created=actor.at,
         updated=actor.at,
-        **fields,
+        **await _columns(session, fields),
     )
     session.add(product)
     await session.flush()
@@ -45,8 +48,9 @@ async def own(session: AsyncSession, actor: Actor, product_id: str, *, lock: boo
 
 
 async def change(session: AsyncSession, actor: Actor, product: Product, fields: Mapping[str, Any]) -> None:
-    """Change a locked product; what is as it was makes no new version and no event."""
-    changed = {name: value for name, value in fields.items() if getattr(product, name) != value}
+    """Change a locked product; what is as it was makes no new version and no event. Raises CategoryUnknown."""
+    columns = await _columns(session, fields)
+    changed = {name: value for name, value in columns.items() if getattr(product, name) != value}
     if not changed:
         return
     for name, value in changed.items():
@@ -60,9 +64,18 @@ async def archive(session: AsyncSession, actor: Actor, product: Product) -> None
     """Delete a locked product: from now on nobody finds or orders it; orders keep their lines."""
     product.active = False
     product.archived = actor.at
+    # What is deleted keeps no category in use.
+    product.category_id = None
     _touch(product, actor.at)
     event_log.append(session, _event(EventType.PRODUCT_DELETED, product, actor))
     await session.flush()
+
+
+async def _columns(session: AsyncSession, fields: Mapping[str, Any]) -> dict[str, Any]:
+    columns = dict(fields)
+    if "category" in columns:
+        columns["category_id"] = await categories.id_of(session, columns.pop("category"))
+    return columns
 
 
 def _touch(product: Product, at: datetime) -> None:

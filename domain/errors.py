@@ -13,9 +13,10 @@ HoldfastError
 │                              PriceChanged  OrderNotCancellable  OrderNotShippable  OrderNotDeliverable
 │                              PaymentNotOpen  PaymentNotUnknown  ResolutionContradicted  ReferenceMissing
 │                              CaptureFailed  MoneyGivenBack  StockBelowHeld  EmailTaken  IncidentClosed
-│                              OrderHeld  OrderNotHeld
+│                              OrderHeld  OrderNotHeld  CategoryExists  CategoryInUse  CategoriesFull
 ├── Unprocessable 422          BodyInvalid  MixedCurrencies  ProductUnavailable  ShippingUnavailable
 │                              CurrencyUnsupported  TotalTooLarge  FulfilmentRequired
+│                              CategoryUnknown  CategoryCycle  CategoryTooDeep
 ├── IfMatchRequired 428
 ├── RateLimited 429
 ├── Unavailable 503            WorkflowsUnavailable  DatabaseUnavailable
@@ -232,6 +233,21 @@ class EmailTaken(Conflict):
     sentence = "An account with this e-mail exists."
 
 
+class CategoryExists(Conflict):
+    code = "category_exists"
+    sentence = "There is a category {slug} already."
+
+
+class CategoryInUse(Conflict):
+    code = "category_in_use"
+    sentence = "The category {slug} still has products or categories below it."
+
+
+class CategoriesFull(Conflict):
+    code = "categories_full"
+    sentence = "There are {limit} categories, and no more can be made."
+
+
 class Unprocessable(HoldfastError):
     status = 422
 
@@ -269,6 +285,21 @@ class TotalTooLarge(Unprocessable):
 class FulfilmentRequired(Unprocessable):
     code = "fulfilment_required"
     sentence = "Name the fulfilment: there is none {status} to take by itself."
+
+
+class CategoryUnknown(Unprocessable):
+    code = "category_unknown"
+    sentence = "There is no category {slug}."
+
+
+class CategoryCycle(Unprocessable):
+    code = "category_cycle"
+    sentence = "A category can't be moved below itself."
+
+
+class CategoryTooDeep(Unprocessable):
+    code = "category_too_deep"
+    sentence = "Categories are at most {limit} levels deep."
 
 
 class IfMatchRequired(HoldfastError):

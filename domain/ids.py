@@ -10,6 +10,7 @@ def _typeid(prefix: str) -> StringConstraints:
 
 
 AccountId = Annotated[str, _typeid("acc")]
+CategoryId = Annotated[str, _typeid("cat")]
 EventId = Annotated[str, _typeid("evt")]
 FulfilmentId = Annotated[str, _typeid("ful")]
 IncidentId = Annotated[str, _typeid("inc")]

@@ -1,7 +1,7 @@
 """All tables, by area."""
 
 from db.tables.accounts import Account
-from db.tables.catalogue import Hold, HoldState, Product, ShippingRate, Stock, StockMovement, TaxRateRow
+from db.tables.catalogue import Category, Hold, HoldState, Product, ShippingRate, Stock, StockMovement, TaxRateRow
 from db.tables.declarative import Table
 from db.tables.events import EventRow
 from db.tables.incidents import Incident
@@ -12,6 +12,7 @@ from db.tables.requests import CommandOutcome, InboundWebhook, Request, WebhookS
 
 __all__ = [
     "Account",
+    "Category",
     "CommandOutcome",
     "EventRow",
     "Fulfilment",

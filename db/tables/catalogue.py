@@ -1,4 +1,4 @@
-"""What is sold and how many: products, stock on hand and held, and the price tables of tax and shipping."""
+"""What is sold and how many: categories, products, stock on hand and held, the price tables of tax and shipping."""
 
 from datetime import date
 from decimal import Decimal
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from db.tables.declarative import (
     AccountKey,
     Amount,
+    CategoryKey,
     CurrencyCode,
     OrderKey,
     ProductKey,
@@ -17,6 +18,19 @@ from db.tables.declarative import (
     Time,
     status_of,
 )
+
+
+class Category(Table):
+    """A node of the tree of categories; db/categories.py keeps it a tree."""
+
+    __tablename__ = "categories"
+
+    id: Mapped[CategoryKey] = mapped_column(primary_key=True)
+    slug: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    parent_id: Mapped[CategoryKey | None] = mapped_column(ForeignKey("categories.id"), index=True)
+    created: Mapped[Time]
+    updated: Mapped[Time]
 
 
 class Product(Table):
@@ -28,7 +42,7 @@ class Product(Table):
     own_sale: Mapped[bool]
     name: Mapped[str]
     description: Mapped[str] = mapped_column(server_default="")
-    category: Mapped[str | None]
+    category_id: Mapped[CategoryKey | None] = mapped_column(ForeignKey("categories.id"), index=True)
     image_url: Mapped[str | None]
     tax_code: Mapped[str] = mapped_column(server_default="standard")
     price: Mapped[Amount] = mapped_column(CheckConstraint("price >= 0", name="price_not_negative"))

@@ -19,6 +19,7 @@ NAMING = {
 }
 
 AccountKey = Annotated[str, mapped_column(TypeIdColumn("acc"))]
+CategoryKey = Annotated[str, mapped_column(TypeIdColumn("cat"))]
 EventKey = Annotated[str, mapped_column(TypeIdColumn("evt"))]
 FulfilmentKey = Annotated[str, mapped_column(TypeIdColumn("ful"))]
 IncidentKey = Annotated[str, mapped_column(TypeIdColumn("inc"))]
