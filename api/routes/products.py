@@ -4,22 +4,23 @@ from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api import products
 from api.deps import CorrelationId, Principal, Staff, Visitor, Wired, now
 from api.idempotency import Answer, Call, Claim, Once
-from api.lists import Page, Paging, page_of
+from api.lists import Paging, page_of
+from api.product_lists import ProductFilter, ProductPage, part_of, whose
 from api.products import Name, NewProduct, ProductChange, ProductView
 from api.schemas import Sent
 from api.versions import IfMatch, etag
-from db import catalogue, event_log, stock
+from db import catalogue, event_log, search, stock
 from db.tables import Product
 from domain.catalogue import Actor
 from domain.events import Event, EventType
-from domain.ids import AccountId, ProductId
+from domain.ids import ProductId
 
 router = APIRouter(prefix="/v1/products", tags=["Catalogue"])
 
@@ -29,10 +30,6 @@ class StockChange(Sent):
 
     delta: Annotated[int, Field(strict=True, ge=-(10**9), le=10**9)]
     reason: Name
-
-
-class ProductFilter(BaseModel):
-    seller: AccountId | None = Query(default=None)
 
 
 def actor_of(caller: Principal, correlation: str) -> Actor:
@@ -51,14 +48,24 @@ Acting = Annotated[Actor, Depends(_acting)]
 Looking = Annotated[Actor | None, Depends(_looking)]
 
 
-@router.get("", operation_id="listProducts")
-async def list_products(wired: Wired, paging: Paging, wanted: Annotated[ProductFilter, Query()]) -> Page[ProductView]:
-    """What is for sale, newest first."""
-    query = select(Product.id).where(Product.active)
-    if wanted.seller is not None:
-        query = query.where(Product.seller_id == wanted.seller)
+@router.get("", operation_id="listProducts", responses={403: {}})
+async def list_products(
+    wired: Wired, paging: Paging, asked: Annotated[ProductFilter, Query()], caller: Visitor
+) -> ProductPage:
+    """What is for sale, or with `active=false` what the caller does not offer at the moment.
+
+    Newest first, or by price, or by how well a text fits. A text is looked for among the 500 products that it fits
+    best, when there are more.
+    """
     async with wired.database.transaction() as session:
-        return await page_of(session, query, Product.id, paging, partial(products.shown_page, session))
+        if not asked.active:
+            seller = whose(asked, caller)
+            query = select(Product.id).where(~Product.active, Product.archived.is_(None), Product.seller_id == seller)
+            page = await page_of(session, query, Product.id, paging, partial(products.shown_page, session))
+            return ProductPage(data=page.data, has_more=page.has_more)
+        found = await search.find(session, asked.wanted, part_of(paging))
+        views = await products.shown_page(session, found.ids)
+    return ProductPage(data=tuple(views), has_more=found.has_more, resume=found.resume)
 
 
 @router.get("/{product_id}", operation_id="getProduct")

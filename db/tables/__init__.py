@@ -9,6 +9,7 @@ from db.tables.ledger import LedgerAccount, LedgerEntry, LedgerPosting
 from db.tables.orders import Fulfilment, Order, OrderContact, OrderLine
 from db.tables.payments import Payment, PaymentAttempt, PaymentOperation, Refund
 from db.tables.requests import CommandOutcome, InboundWebhook, Request, WebhookState
+from db.tables.search import ProductWord, SearchWord
 
 __all__ = [
     "Account",
@@ -30,8 +31,10 @@ __all__ = [
     "PaymentAttempt",
     "PaymentOperation",
     "Product",
+    "ProductWord",
     "Refund",
     "Request",
+    "SearchWord",
     "ShippingRate",
     "Stock",
     "StockMovement",

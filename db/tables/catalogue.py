@@ -4,7 +4,8 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, Numeric, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Computed, ForeignKey, Identity, Index, Numeric, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.tables.declarative import (
@@ -37,7 +38,7 @@ class Product(Table):
     __tablename__ = "products"
 
     id: Mapped[ProductKey] = mapped_column(primary_key=True)
-    seller_id: Mapped[AccountKey] = mapped_column(ForeignKey("accounts.id"), index=True)
+    seller_id: Mapped[AccountKey] = mapped_column(ForeignKey("accounts.id"))
     # Sold by the merchant itself, not by a seller on its marketplace.
     own_sale: Mapped[bool]
     name: Mapped[str]
@@ -53,8 +54,27 @@ class Product(Table):
     created: Mapped[Time]
     updated: Mapped[Time]
     version: Mapped[int] = mapped_column(server_default=text("1"))
+    # Words of the name count for more than those of the description.
+    search: Mapped[str] = mapped_column(
+        TSVECTOR,
+        Computed(
+            "setweight(to_tsvector('english', name), 'A') || setweight(to_tsvector('english', description), 'C')",
+            persisted=True,
+        ),
+        deferred=True,
+    )
 
-    __table_args__ = (CheckConstraint("archived IS NULL OR NOT active", name="archived_not_active"),)
+    # A list for every order that products are read in, whole, by seller and by category (decision 14).
+    __table_args__ = (
+        CheckConstraint("archived IS NULL OR NOT active", name="archived_not_active"),
+        Index("ix_products_newest", "id", postgresql_where=text("active")),
+        Index("ix_products_price", "currency", "price", "id", postgresql_where=text("active")),
+        Index("ix_products_seller_newest", "seller_id", "id", postgresql_where=text("active")),
+        Index("ix_products_seller_price", "seller_id", "currency", "price", "id", postgresql_where=text("active")),
+        Index("ix_products_category_newest", "category_id", "id", postgresql_where=text("active")),
+        Index("ix_products_category_price", "category_id", "currency", "price", "id", postgresql_where=text("active")),
+        Index("ix_products_set_aside", "seller_id", "id", postgresql_where=text("NOT active AND archived IS NULL")),
+    )
 
 
 class Stock(Table):
