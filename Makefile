@@ -38,6 +38,7 @@ check: $(SETTLED) ## lint, types, import contracts, sizes
 
 bench: $(SETTLED) ## measure ratios in one run and print them
 	$(RUN)/python -m benchmarks
+	$(RUN)/python -m benchmarks.search
 
 migrate: $(SETTLED) ## bring the database of DATABASE_URL to the newest schema
 	$(RUN)/holdfast migrate

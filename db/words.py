@@ -35,7 +35,7 @@ async def find_words(session: AsyncSession, text: SearchText) -> Words | None:
     """What the text looks for, with words that nobody has taken for the nearest that somebody has; or None."""
     counts = dict((await session.execute(_counted(_said(text.words)))).tuples().all())
     missing = [word for word, count in counts.items() if count == 0]
-    if not counts or len(missing) > _MISSPELT:
+    if not counts or len(missing) > _MISSPELT or any(map(_numbered, missing)):
         return None
     query = _written(text.whole)
     if missing:
@@ -49,6 +49,11 @@ async def find_words(session: AsyncSession, text: SearchText) -> Words | None:
     rarest = min(sorted(counts), key=counts.__getitem__)
     # As a query of its own it is made once, and not for every product.
     return Words(select(query).scalar_subquery(), rarest, counts[rarest])
+
+
+def _numbered(word: str) -> bool:
+    """A number is another number, and no misspelt one."""
+    return any(letter.isdigit() for letter in word)
 
 
 def listed_under(word: Any) -> Select[str]:  # noqa: ANN401 - a text, or a column of texts

@@ -21,7 +21,7 @@ class ProductWord(Table):
 
 
 class SearchWord(Table):
-    """Every word that a product ever had: what a misspelt one is compared with."""
+    """Every word without a number that a product ever had: what a misspelt one is compared with."""
 
     __tablename__ = "search_words"
 

@@ -19,12 +19,12 @@ _LISTS = {
     "ix_products_category_price": ["category_id", "currency", "price", "id"],
 }
 
-# Longer ones are no words: checksums, or made to fill the index. Sorted, so that two products with the same new words
-# never wait for each other.
+# Longer ones are no words: checksums, or made to fill the index. Numbers, of which every product has others, are not
+# misspelt. Sorted, so that two products with the same new words never wait for each other.
 _NEW_WORDS = """
 INSERT INTO search_words (word)
 SELECT DISTINCT said.lexeme FROM products, unnest(products.search) AS said
-WHERE {which} AND length(said.lexeme) <= 100 ORDER BY said.lexeme
+WHERE {which} AND length(said.lexeme) <= 100 AND said.lexeme !~ '[0-9]' ORDER BY said.lexeme
 ON CONFLICT DO NOTHING
 """
 _LIST = """
