@@ -14,7 +14,7 @@ from db.pricing import price
 from db.session import Database
 from db.tables import Order, Payment
 from domain.errors import OrderAlreadyPlaced
-from domain.events import Event, EventType
+from domain.events import Cause, Event, EventType
 from domain.gateway import AuthorizeRequest
 from domain.ledger import sale_entry
 from domain.orders import OrderState, OrderStatus, Placement
@@ -109,7 +109,8 @@ class OrderActivities:
         for item in placement.items:
             wanted[item.product_id] += item.quantity
         event_log.append(session, _placed_event(order, placement, at))
-        await stock.hold(session, order.id, wanted, deadline + HOLD_BACKSTOP)
+        cause = Cause(at=at, correlation_id=placement.correlation_id, causation_id=placement.request_id)
+        await stock.hold(session, order.id, wanted, deadline + HOLD_BACKSTOP, cause)
         return _placed(order, payment, placement)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, AnyUrl, BaseModel, Field, StrictBool, StringConstraints, UrlConstraints
 from sqlalchemy import select
@@ -21,6 +21,8 @@ MAX_PRICE = 10**10
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=WORD)]
 Description = Annotated[str, StringConstraints(max_length=10_000, pattern=TEXT)]
+# None is never said.
+Threshold = Annotated[int, Field(strict=True, ge=0, le=10**9)] | None
 TaxCode = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,40}$")]
 CurrencyCode = Annotated[Currency, Field(json_schema_extra={"enum": sorted(EXPONENTS)})]
 
@@ -57,13 +59,14 @@ class NewProduct(Sent):
     active: StrictBool = True
     stock: Annotated[int, Field(strict=True, ge=0, le=10**9)] = 0
     tax_code: TaxCode = "standard"
+    low_stock_threshold: Threshold = None
 
     def columns(self) -> dict[str, Any]:
         return _columns(self)
 
 
 class ProductChange(Sent):
-    """What is left out stays as it is; `null` takes category and image away."""
+    """What is left out stays as it is; `null` takes category, image or threshold away."""
 
     name: Name = Field(default_factory=absent)
     description: Description = Field(default_factory=absent)
@@ -72,16 +75,20 @@ class ProductChange(Sent):
     image_url: ImageUrl | None = None
     active: StrictBool = Field(default_factory=absent)
     tax_code: TaxCode = Field(default_factory=absent)
+    low_stock_threshold: Threshold = None
 
     def columns(self) -> dict[str, Any]:
         sent = _columns(self)
         return {name: sent[name] for name in sent if name in self.model_fields_set | {"currency"}}
 
 
+_AS_THEY_ARE = ("name", "description", "category", "active", "tax_code", "low_stock_threshold")
+
+
 def _columns(body: NewProduct | ProductChange) -> dict[str, Any]:
-    """The body as columns of the product's row; the category by its slug."""
+    """The body as columns of the product's row, the category by its slug; and the threshold, which is its stock's."""
     image = body.image_url
-    columns = {name: getattr(body, name) for name in ("name", "description", "category", "active", "tax_code")}
+    columns = {name: getattr(body, name) for name in _AS_THEY_ARE}
     columns["image_url"] = None if image is None else str(image)
     if body.price is not None:
         columns |= {"price": body.price.amount, "currency": body.price.currency}
@@ -91,7 +98,8 @@ def _columns(body: NewProduct | ProductChange) -> dict[str, Any]:
 class ProductView(Value):
     """`category` is a slug, `stock` what can still be sold: on hand less held.
 
-    `version` is the ETag, of what its seller changes: stock is no part of it.
+    `version` is the ETag, of what its seller changes: stock is no part of it. At `low_stock_threshold` its seller is
+    told that there is little (the event `stock.low`); only they see it.
     """
 
     id: ProductId
@@ -108,13 +116,19 @@ class ProductView(Value):
     price: Money
     active: bool
     stock: int
+    low_stock_threshold: int | None = None
+
+    def for_everybody(self) -> Self:
+        return self.model_copy(update={"low_stock_threshold": None})
 
 
 async def shown(session: AsyncSession, product_id: str, actor: Actor | None = None) -> ProductView:
     """The product, if it is for sale or the actor's own. Raises ResourceNotFound."""
     for view in await shown_page(session, [product_id]):
-        if view.active or (actor is not None and actor.may_change(view.seller_id)):
+        if actor is not None and actor.may_change(view.seller_id):
             return view
+        if view.active:
+            return view.for_everybody()
     raise ResourceNotFound(resource="product", id=product_id)
 
 
@@ -145,4 +159,5 @@ def _shown(product: Product, level: Stock, category: str | None) -> ProductView:
         price=Money(amount=product.price, currency=product.currency),
         active=product.active,
         stock=level.on_hand - level.held,
+        low_stock_threshold=level.low_at,
     )

@@ -21,7 +21,7 @@ from rich.table import Table
 from sqlalchemy import event
 
 from api.products import shown_page
-from benchmarks.shelf import EVERYWHERE, VOCABULARY, Shelf, fill, word
+from benchmarks.shelf import EVERYWHERE, Shelf, fill, word
 from db.looking import Part
 from db.migrate import upgrade
 from db.search import find
@@ -43,8 +43,8 @@ def _text(said: str) -> tuple[Wanted, Part]:
     return Wanted(text=read_text(said), sort=Sort.RELEVANCE), Part(_PAGE)
 
 
-def _rare(_: Shelf, chance: Random) -> tuple[Wanted, Part]:
-    return _text(word(chance.randint(VOCABULARY // 2, VOCABULARY)))
+def _rare(shelf: Shelf, chance: Random) -> tuple[Wanted, Part]:
+    return _text(f"{EVERYWHERE} {chance.randrange(shelf.size)}")
 
 
 def _common(_: Shelf, chance: Random) -> tuple[Wanted, Part]:

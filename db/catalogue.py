@@ -14,23 +14,28 @@ from domain.errors import ResourceNotFound
 from domain.events import Event, EventType
 from domain.orders import Role
 
+# What a product says of its stock; the level itself is changed by db/stock.py alone.
+THRESHOLD = "low_stock_threshold"
+
 
 async def add(session: AsyncSession, actor: Actor, fields: Mapping[str, Any], on_hand: int) -> Product:
     """Put a product up for sale: a seller's own, or the merchant's when staff do it.
 
-    `fields` are columns, and the category's slug. Raises CategoryUnknown.
+    `fields` are columns, the category's slug, and from which level on there is little. Raises CategoryUnknown.
     """
+    columns = await _columns(session, fields)
+    low_at = columns.pop(THRESHOLD, None)
     product = Product(
         id=new_id("prd"),
         seller_id=actor.account_id,
         own_sale=actor.role is Role.ADMIN,
         created=actor.at,
         updated=actor.at,
-        **await _columns(session, fields),
+        **columns,
     )
     session.add(product)
     await session.flush()
-    stock.open_stock(session, product.id, on_hand, actor.at)
+    stock.open_stock(session, product.id, on_hand, actor.at, low_at=low_at)
     event_log.append(session, _event(EventType.PRODUCT_CREATED, product, actor))
     await session.flush()
     return product
@@ -50,13 +55,15 @@ async def own(session: AsyncSession, actor: Actor, product_id: str, *, lock: boo
 async def change(session: AsyncSession, actor: Actor, product: Product, fields: Mapping[str, Any]) -> None:
     """Change a locked product; what is as it was makes no new version and no event. Raises CategoryUnknown."""
     columns = await _columns(session, fields)
+    watched = THRESHOLD in columns and await stock.watch(session, product.id, columns.pop(THRESHOLD))
     changed = {name: value for name, value in columns.items() if getattr(product, name) != value}
-    if not changed:
+    if not changed and not watched:
         return
     for name, value in changed.items():
         setattr(product, name, value)
+    names = sorted([*changed, *([THRESHOLD] if watched else [])])
     _touch(product, actor.at)
-    event_log.append(session, _event(EventType.PRODUCT_UPDATED, product, actor, changed=sorted(changed)))
+    event_log.append(session, _event(EventType.PRODUCT_UPDATED, product, actor, changed=names))
     await session.flush()
 
 

@@ -1,10 +1,23 @@
-"""Who changes what is sold, and when."""
+"""What changes in the catalogue, by whom and when."""
 
 from datetime import datetime
+from enum import StrEnum
 
 from domain.ids import AccountId
 from domain.orders import Role
 from domain.values import Value
+
+
+class StockReason(StrEnum):
+    """Why a person changes what lies on the shelf."""
+
+    RECEIVED = "received"
+    COUNTED = "counted"
+    DAMAGED = "damaged"
+    LOST = "lost"
+    RETURNED = "returned"
+    CORRECTION = "correction"
+    OTHER = "other"
 
 
 class Actor(Value):

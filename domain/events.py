@@ -37,6 +37,15 @@ class EventType(StrEnum):
     PRODUCT_UPDATED = "product.updated"
     PRODUCT_DELETED = "product.deleted"
     STOCK_ADJUSTED = "stock.adjusted"
+    STOCK_LOW = "stock.low"
+
+
+class Cause(Value):
+    """What an event came of, and when."""
+
+    at: datetime
+    correlation_id: str
+    causation_id: str | None = None
 
 
 class Event(Value):

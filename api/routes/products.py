@@ -4,7 +4,7 @@ from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import Field
+from pydantic import Field, StringConstraints
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -13,23 +13,25 @@ from api.deps import CorrelationId, Principal, Staff, Visitor, Wired, now
 from api.idempotency import Answer, Call, Claim, Once
 from api.lists import Paging, page_of
 from api.product_lists import ProductFilter, ProductPage, part_of, whose
-from api.products import Name, NewProduct, ProductChange, ProductView
+from api.products import NewProduct, ProductChange, ProductView
 from api.schemas import Sent
 from api.versions import IfMatch, etag
 from db import catalogue, event_log, search, stock
-from db.tables import Product
-from domain.catalogue import Actor
-from domain.events import Event, EventType
+from db.tables import Product, Stock
+from domain.catalogue import Actor, StockReason
+from domain.events import Cause, Event, EventType
 from domain.ids import ProductId
+from domain.values import TEXT
 
 router = APIRouter(prefix="/v1/products", tags=["Catalogue"])
 
 
 class StockChange(Sent):
-    """`delta` is what came in (positive) or went out."""
+    """`delta` is what came in (positive) or went out; `note` stays with the request and is shown to nobody else."""
 
     delta: Annotated[int, Field(strict=True, ge=-(10**9), le=10**9)]
-    reason: Name
+    reason: StockReason
+    note: Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=TEXT)] = ""
 
 
 def actor_of(caller: Principal, correlation: str) -> Actor:
@@ -124,11 +126,14 @@ async def adjust_stock(
         await catalogue.own(session, acting, product_id)
 
     async def act(claim: Claim, _: None) -> Answer:
+        source = ("request", claim.request_id)
+        cause = Cause(at=claim.created, correlation_id=correlation, causation_id=claim.request_id)
         async with wired.database.transaction() as session:
-            source = ("request", claim.request_id)
             if not await stock.adjusted(session, source):
-                await stock.adjust(session, product_id, body.delta, reason=body.reason, source=source, at=claim.created)
-                event_log.append(session, _adjusted(product_id, body, claim, correlation))
+                level = await stock.adjust(
+                    session, product_id, body.delta, reason=body.reason, source=source, cause=cause
+                )
+                event_log.append(session, _adjusted(level, body, acting, cause))
                 await session.flush()
             view = await products.shown(session, product_id, acting)
         return Answer(status=200, body=view.model_dump_json().encode(), headers={})
@@ -145,12 +150,18 @@ async def adjust_stock(
     return await once.once(call)
 
 
-def _adjusted(product_id: str, body: StockChange, claim: Claim, correlation: str) -> Event:
+def _adjusted(level: Stock, body: StockChange, acting: Actor, cause: Cause) -> Event:
     return Event(
         type=EventType.STOCK_ADJUSTED,
-        time=claim.created,
-        subject=product_id,
-        data={"delta": body.delta},
-        correlation_id=correlation,
-        causation_id=claim.request_id,
+        time=cause.at,
+        subject=level.product_id,
+        data={
+            "actor_id": acting.account_id,
+            "delta": body.delta,
+            "reason": body.reason,
+            "on_hand": level.on_hand,
+            "held": level.held,
+        },
+        correlation_id=cause.correlation_id,
+        causation_id=cause.causation_id,
     )

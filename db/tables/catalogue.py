@@ -85,8 +85,13 @@ class Stock(Table):
     product_id: Mapped[ProductKey] = mapped_column(ForeignKey("products.id"), primary_key=True)
     on_hand: Mapped[Amount]
     held: Mapped[Amount] = mapped_column(server_default=text("0"))
+    # When no more than this can be sold there is little, which is logged. It stands here, for holds write this row.
+    low_at: Mapped[Amount | None]
 
-    __table_args__ = (CheckConstraint("held >= 0 AND held <= on_hand", name="never_oversold"),)
+    __table_args__ = (
+        CheckConstraint("held >= 0 AND held <= on_hand", name="never_oversold"),
+        CheckConstraint("low_at >= 0", name="low_at_not_negative"),
+    )
 
 
 class StockMovement(Table):

@@ -80,6 +80,7 @@ WRONG_PRODUCT: Wrong = {
     ),
     "active": ("yes", 1, None),
     "stock": (-1, 1.5, "1", True, 10**9 + 1, HUGE),
+    "low_stock_threshold": (-1, 1.5, "1", True, 10**9 + 1),
     "tax_code": ("", "Standard", "a b", NUL, "t" * 41, 1),
 }
 WRONG_SHIPMENT: Wrong = {

@@ -1,4 +1,4 @@
-"""Products that are deleted stay as rows; categories are a tree of their own, made of the words that products had."""
+"""Deleted products stay as rows; categories are a tree, made of the words that products had; levels of little stock."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -48,9 +48,13 @@ def upgrade() -> None:
     op.create_index(op.f("ix_products_category_id"), "products", ["category_id"], unique=False)
     op.add_column("products", sa.Column("archived", sa.DateTime(timezone=True), nullable=True))
     op.create_check_constraint(op.f("ck_products_archived_not_active"), "products", "archived IS NULL OR NOT active")
+    op.add_column("stock", sa.Column("low_at", sa.BigInteger(), nullable=True))
+    op.create_check_constraint(op.f("ck_stock_low_at_not_negative"), "stock", "low_at >= 0")
 
 
 def downgrade() -> None:
+    op.drop_constraint(op.f("ck_stock_low_at_not_negative"), "stock", type_="check")
+    op.drop_column("stock", "low_at")
     op.drop_constraint(op.f("ck_products_archived_not_active"), "products", type_="check")
     op.drop_column("products", "archived")
     op.add_column("products", sa.Column("category", sa.String(), nullable=True))
