@@ -40,6 +40,7 @@ check: $(SETTLED) $(TOOLS) ## lint, types, import contracts, sizes, the API's de
 
 bench: $(SETTLED) ## measure ratios in one run and print them
 	$(RUN)/python -m benchmarks
+	$(RUN)/python -m benchmarks.search
 
 migrate: $(SETTLED) ## bring the database of DATABASE_URL to the newest schema
 	$(RUN)/holdfast migrate

@@ -15,7 +15,7 @@ from db.session import Database
 from db.tables import Order, Payment
 from domain.discounts import UseState
 from domain.errors import OrderAlreadyPlaced
-from domain.events import Event, EventType
+from domain.events import Cause, Event, EventType
 from domain.gateway import AuthorizeRequest
 from domain.ledger import sale_entry
 from domain.orders import OrderState, OrderStatus, Placement
@@ -136,7 +136,8 @@ class OrderActivities:
             orders.move(
                 session, order, OrderStatus.CONFIRMED, confirmed, correlation_id=placement.correlation_id, at=at
             )
-        await stock.hold(session, order.id, _wanted(placement), deadline + HOLD_BACKSTOP)
+        cause = Cause(at=at, correlation_id=placement.correlation_id, causation_id=placement.request_id)
+        await stock.hold(session, order.id, _wanted(placement), deadline + HOLD_BACKSTOP, cause)
         return order, payment
 
 

@@ -106,6 +106,21 @@ async def _by_cookie(request: Request, wired: Wiring, secret: str) -> Principal:
 SignedIn = Annotated[Principal, Depends(principal)]
 
 
+async def visitor(
+    request: Request, wired: Wired, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> Principal | None:
+    """Who is calling, if they say so; a session that has ended is nobody's. Raises TokenInvalid."""
+    if credentials is None and wired.cookies.read(request) is None:
+        return None
+    try:
+        return await principal(request, wired, credentials)
+    except SessionEnded:
+        return None
+
+
+Visitor = Annotated[Principal | None, Depends(visitor)]
+
+
 @dataclass(frozen=True, slots=True)
 class Only:
     """A dependency that lets these roles pass. Raises RoleNotAllowed."""

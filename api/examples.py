@@ -31,6 +31,9 @@ BODIES: dict[str, Any] = {
         "price": {"amount": 1999, "currency": "USD"},
         "stock": 100,
     },
+    "changeProduct": {"price": {"amount": 2199, "currency": "USD"}},
+    "createCategory": {"slug": "mooring", "name": "Mooring", "parent": None},
+    "changeCategory": {"name": "Mooring and anchoring"},
     "adjustStock": {"delta": 20, "reason": "received"},
     "createDiscount": {
         "code": "SPRING",

@@ -8,10 +8,11 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from pydantic import Field
 
-from api.deps import Only, wiring
+from api.deps import Only, visitor, wiring
 from api.examples import BODIES
 from api.limits import unlimited
 from api.problems import MEDIA_TYPE
+from api.versions import VERSION_HEADER, expected
 from domain.errors import BY_CODE
 from domain.values import Value
 
@@ -26,8 +27,10 @@ _DESCRIPTIONS = {
     403: "Forbidden",
     404: "Not Found",
     409: "Conflict",
+    412: "Precondition Failed",
     413: "Content Too Large",
     422: "Unprocessable Content",
+    428: "Precondition Required",
     429: "Too Many Requests; repeat the request after `Retry-After` seconds.",
     503: "Service Unavailable; repeat the request after `Retry-After` seconds.",
 }
@@ -72,28 +75,33 @@ class Documented(FastAPI):
 
 
 def _complete(operation: dict[str, Any], route: RouteContext) -> None:
-    responses = operation["responses"]
-    for content in responses.get("200", {}).get("content", {}).values():
-        # OpenAPI 3.2's word for what a stream consists of; the document is one of 3.1.
-        if content.pop("itemSchema", None) is not None:
-            content["schema"] = {"type": "string"}
+    if visitor in _calls(route.dependant) and {} not in operation["security"]:
+        # Who is signed in may see more; nobody has to be.
+        operation["security"].append({})
     for status in _refusals(operation, route):
-        responses.setdefault(str(status), {"description": _DESCRIPTIONS[status]})
-    for status, response in responses.items():
-        if status == "422":
-            response.update(description=_DESCRIPTIONS[422], content=_problem())
-        elif status >= "400":
-            response.setdefault("content", _problem())
+        operation["responses"].setdefault(str(status), {"description": _DESCRIPTIONS[status]})
+    _complete_answers(operation["responses"])
     for parameter in operation.get("parameters", ()):
         if parameter["name"] == KEY_HEADER:
             # Left out it is a 400 of its own, so the route itself takes it as optional.
             parameter["required"] = True
             parameter["schema"] = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"}
-    example = BODIES.get(operation["operationId"])
     for content in operation.get("requestBody", {}).get("content", {}).values():
-        content["example"] = example
+        content["example"] = BODIES.get(operation["operationId"])
     # Said, not left out: whoever calls it needs no token.
     operation.setdefault("security", [])
+
+
+def _complete_answers(responses: dict[str, Any]) -> None:
+    for status, response in responses.items():
+        if status == "422":
+            response.update(description=_DESCRIPTIONS[422], content=_problem())
+        elif status >= "400":
+            response.setdefault("content", _problem())
+        for content in response.get("content", {}).values():
+            # OpenAPI 3.2's word for what a stream consists of; the document is one of 3.1.
+            if content.pop("itemSchema", None) is not None:
+                content["schema"] = {"type": "string"}
 
 
 def _problem() -> dict[str, Any]:
@@ -104,27 +112,21 @@ def _refusals(operation: dict[str, Any], route: RouteContext) -> set[int]:
     """The statuses that come of what the route takes; those of its own doing it declares itself."""
     names = {(each["in"], each["name"]) for each in operation.get("parameters", ())}
     calls = list(_calls(route.dependant))
-    found: set[int] = set()
-    if "requestBody" in operation:
-        found |= {400, 413, 422}
-    if "security" in operation:
-        found.add(401)
-    if any(isinstance(call, Only) for call in calls):
-        found.add(403)
-    if "security" in operation and not _SAFE & set(route.methods or ()):
+    signed_in, changes = "security" in operation, not _SAFE & set(route.methods or ())
+    rules = (
+        ("requestBody" in operation, {400, 413, 422}),
+        (signed_in, {401}),
         # A call by cookie that none of our pages made.
-        found.add(403)
-    if any(where == "path" for where, _ in names):
-        found.add(404)
-    if ("query", "starting_after") in names:
-        found.add(400)
-    if ("header", KEY_HEADER) in names:
-        found |= {400, 409}
-    if wiring in calls:
-        found.add(503)
-    if not unlimited(route.path_format or ""):
-        found.add(429)
-    return found
+        (any(isinstance(call, Only) for call in calls) or (signed_in and changes), {403}),
+        (any(where == "path" for where, _ in names), {404}),
+        (("query", "starting_after") in names, {400}),
+        (("header", KEY_HEADER) in names, {400, 409}),
+        (("header", VERSION_HEADER) in names, {412}),
+        (expected in calls, {428}),
+        (wiring in calls, {503}),
+        (not unlimited(route.path_format or ""), {429}),
+    )
+    return set[int]().union(*(statuses for applies, statuses in rules if applies))
 
 
 def _calls(dependant: Dependant) -> Iterator[Callable[..., Any] | None]:

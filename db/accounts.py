@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db import event_log, obligations, sign_ins
+from db import catalogue, event_log, obligations, sign_ins
 from db.ids import new_id
 from db.tables import Account, AccountChangeRow
 from domain.accounts import (
@@ -169,6 +169,7 @@ async def administer(session: AsyncSession, change: AccountChange, cause: Cause)
         _move(session, row, status, change, cause)
         if status is AccountStatus.BLOCKED:
             await sign_ins.end_all(session, row.id)
+            await catalogue.withdraw(session, row.id)
     if role is not None:
         await _assign(session, row, role, change, cause)
     if role is not None or status is not None:
@@ -236,6 +237,8 @@ async def _assign(session: AsyncSession, row: Account, role: Role, change: Accou
     await obligations.check_none(session, row.id, cause.at)
     _log(session, EventType.ACCOUNT_ROLE_CHANGED, row.id, _told(change, row.role, role), cause)
     row.role = role
+    if role is Role.BUYER:
+        await catalogue.withdraw(session, row.id)
 
 
 def _told(change: AccountChange, before: str, after: str) -> dict[str, JsonValue]:

@@ -36,7 +36,10 @@ class EventType(StrEnum):
     REFUND_FAILED = "refund.failed"
     REFUND_REVERSED = "refund.reversed"
     PRODUCT_CREATED = "product.created"
+    PRODUCT_UPDATED = "product.updated"
+    PRODUCT_DELETED = "product.deleted"
     STOCK_ADJUSTED = "stock.adjusted"
+    STOCK_LOW = "stock.low"
     ACCOUNT_REGISTERED = "account.registered"
     ACCOUNT_UPDATED = "account.updated"
     ACCOUNT_PASSWORD_CHANGED = "account.password_changed"  # noqa: S105 - the name of an event
@@ -44,6 +47,14 @@ class EventType(StrEnum):
     ACCOUNT_STATUS_CHANGED = "account.status_changed"
     ACCOUNT_TOKEN_REUSED = "account.token_reused"  # noqa: S105 - as above
     ACCOUNT_ERASED = "account.erased"
+
+
+class Cause(Value):
+    """What an event came of, and when."""
+
+    at: datetime
+    correlation_id: str
+    causation_id: str | None = None
 
 
 class Event(Value):

@@ -10,6 +10,7 @@ def _typeid(prefix: str) -> StringConstraints:
 
 
 AccountId = Annotated[str, _typeid("acc")]
+CategoryId = Annotated[str, _typeid("cat")]
 DiscountId = Annotated[str, _typeid("dsc")]
 EventId = Annotated[str, _typeid("evt")]
 FamilyId = Annotated[str, _typeid("fam")]

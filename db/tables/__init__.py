@@ -1,7 +1,7 @@
 """All tables, by area."""
 
 from db.tables.accounts import Account, AccountChangeRow
-from db.tables.catalogue import Hold, HoldState, Product, ShippingRate, Stock, StockMovement, TaxRateRow
+from db.tables.catalogue import Category, Hold, HoldState, Product, ShippingRate, Stock, StockMovement, TaxRateRow
 from db.tables.declarative import Table
 from db.tables.discounts import Discount, DiscountUse
 from db.tables.events import EventCursor, EventRow
@@ -11,12 +11,14 @@ from db.tables.mails import Mail
 from db.tables.orders import Fulfilment, Order, OrderContact, OrderLine
 from db.tables.payments import Payment, PaymentAttempt, PaymentOperation, Refund
 from db.tables.requests import CommandOutcome, InboundWebhook, Request, WebhookState
+from db.tables.search import ProductWord, SearchWord
 from db.tables.sign_ins import BrowserSession, CounterKind, LoginCounter, RefreshToken, TokenFamily
 
 __all__ = [
     "Account",
     "AccountChangeRow",
     "BrowserSession",
+    "Category",
     "CommandOutcome",
     "CounterKind",
     "Discount",
@@ -40,9 +42,11 @@ __all__ = [
     "PaymentAttempt",
     "PaymentOperation",
     "Product",
+    "ProductWord",
     "RefreshToken",
     "Refund",
     "Request",
+    "SearchWord",
     "ShippingRate",
     "Stock",
     "StockMovement",

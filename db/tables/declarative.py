@@ -19,6 +19,7 @@ NAMING = {
 }
 
 AccountKey = Annotated[str, mapped_column(TypeIdColumn("acc"))]
+CategoryKey = Annotated[str, mapped_column(TypeIdColumn("cat"))]
 DiscountKey = Annotated[str, mapped_column(TypeIdColumn("dsc"))]
 EventKey = Annotated[str, mapped_column(TypeIdColumn("evt"))]
 FamilyKey = Annotated[str, mapped_column(TypeIdColumn("fam"))]

@@ -9,6 +9,7 @@ HoldfastError
 │                              OriginNotAllowed  CsrfTokenWrong
 ├── NotFound 404               ResourceNotFound  RouteNotFound
 ├── MethodNotAllowed 405
+├── VersionChanged 412
 ├── BodyTooLarge 413
 ├── Conflict 409               IdempotencyKeyReused  OrderBusy  OrderClosed  OutOfStock
 │                              PriceChanged  OrderNotCancellable  OrderNotShippable  OrderNotDeliverable
@@ -16,10 +17,13 @@ HoldfastError
 │                              CaptureFailed  MoneyGivenBack  StockBelowHeld  EmailTaken  IncidentClosed
 │                              OrderHeld  OrderNotHeld  OwnAccount  LastAdministrator  AccountStatusFixed
 │                              AccountHasOpenOrders  AccountHasOpenSales  AccountHasUnsettledMoney
+│                              CategoryExists  CategoryInUse  CategoriesFull
 │                              AccountBusy  DiscountUsedUp  DiscountCodeTaken  FulfilmentNotCancellable
 ├── Unprocessable 422          BodyInvalid  MixedCurrencies  ProductUnavailable  ShippingUnavailable
 │                              CurrencyUnsupported  TotalTooLarge  FulfilmentRequired  PasswordUnfit
 │                              DiscountNotApplicable  DiscountIncomplete
+│                              CategoryUnknown  CategoryCycle  CategoryTooDeep
+├── IfMatchRequired 428
 ├── RateLimited 429            StreamsExhausted
 ├── Unavailable 503            WorkflowsUnavailable  DatabaseUnavailable
 ├── InvariantBroken 500        AmountsDiffer  EntryUnbalanced  IllegalMove  OverdrawnPayment  ProviderMismatch
@@ -70,14 +74,22 @@ from domain.errors.calls import (
     IdempotencyKeyMalformed,
     IdempotencyKeyRequired,
     IdempotencyKeyReused,
+    IfMatchRequired,
     MethodNotAllowed,
     RateLimited,
     ResourceNotFound,
     RouteNotFound,
     StreamsExhausted,
+    VersionChanged,
     WorkflowsUnavailable,
 )
 from domain.errors.catalogue import (
+    CategoriesFull,
+    CategoryCycle,
+    CategoryExists,
+    CategoryInUse,
+    CategoryTooDeep,
+    CategoryUnknown,
     CurrencyUnsupported,
     DiscountCodeTaken,
     DiscountIncomplete,
@@ -140,6 +152,12 @@ __all__ = [
     "BodyMalformed",
     "BodyTooLarge",
     "CaptureFailed",
+    "CategoriesFull",
+    "CategoryCycle",
+    "CategoryExists",
+    "CategoryInUse",
+    "CategoryTooDeep",
+    "CategoryUnknown",
     "Conflict",
     "CredentialsWrong",
     "CsrfTokenWrong",
@@ -159,6 +177,7 @@ __all__ = [
     "IdempotencyKeyMalformed",
     "IdempotencyKeyRequired",
     "IdempotencyKeyReused",
+    "IfMatchRequired",
     "IllegalMove",
     "IncidentClosed",
     "InvariantBroken",
@@ -208,6 +227,7 @@ __all__ = [
     "Unauthenticated",
     "Unavailable",
     "Unprocessable",
+    "VersionChanged",
     "WorkflowsUnavailable",
     "from_code",
 ]

@@ -75,3 +75,15 @@ class DatabaseUnavailable(Unavailable):
 class StreamsExhausted(RateLimited):
     code = "streams_exhausted"
     sentence = "Too many live connections are open; close one, or come again in {retry_after} seconds."
+
+
+class VersionChanged(HoldfastError):
+    status = 412
+    code = "version_changed"
+    sentence = "It was changed since it was read; its version is {version} by now."
+
+
+class IfMatchRequired(HoldfastError):
+    status = 428
+    code = "if_match_required"
+    sentence = "Send the ETag that you read as If-Match, so that no other change is overwritten."

@@ -61,3 +61,33 @@ class DiscountNotApplicable(Unprocessable):
 class DiscountIncomplete(Unprocessable):
     code = "discount_incomplete"
     sentence = "{problem}."
+
+
+class CategoryExists(Conflict):
+    code = "category_exists"
+    sentence = "There is a category {slug} already."
+
+
+class CategoryInUse(Conflict):
+    code = "category_in_use"
+    sentence = "The category {slug} still has products or categories below it."
+
+
+class CategoriesFull(Conflict):
+    code = "categories_full"
+    sentence = "There are {limit} categories, and no more can be made."
+
+
+class CategoryUnknown(Unprocessable):
+    code = "category_unknown"
+    sentence = "There is no category {slug}."
+
+
+class CategoryCycle(Unprocessable):
+    code = "category_cycle"
+    sentence = "A category can't be moved below itself."
+
+
+class CategoryTooDeep(Unprocessable):
+    code = "category_too_deep"
+    sentence = "Categories are at most {limit} levels deep."

@@ -141,9 +141,13 @@ async def test_a_bad_product_is_not_put_up_for_sale(arena: Arena) -> None:
 async def test_a_bad_stock_change_moves_no_piece(arena: Arena) -> None:
     product = await arena.product(on_hand=3)
     path = f"/v1/products/{product}/stock"
-    wrong = {"delta": (1.5, "1", True, None, HUGE, -HUGE, 10**9 + 1), "reason": (*NO_TEXT, "", " ", None, "r" * 201)}
+    wrong = {
+        "delta": (1.5, "1", True, None, HUGE, -HUGE, 10**9 + 1),
+        "reason": (*NO_TEXT, "", "delivery", "Received", None),
+        "note": (*NO_TEXT, None, "n" * 501),
+    }
 
-    await all_refused(arena, path, {"delta": 1, "reason": "delivery"}, wrong, Role.SELLER)
+    await all_refused(arena, path, {"delta": 1, "reason": "received"}, wrong, Role.SELLER)
 
     assert await claims(arena, f"POST {path}") == 0
     assert (await arena.get(f"/v1/products/{product}"))["stock"] == 3

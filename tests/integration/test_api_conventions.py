@@ -190,7 +190,7 @@ async def test_a_quantity_is_a_whole_number_of_pieces(arena: Arena, quantity: ob
         ("/v1/orders/{order}/ship", {"carrier": "DHL", "tracking_number": "1", "weight": 3}),
         ("/v1/orders/{order}/cancel", {"refund_amount": 1}),
         ("/v1/orders/{order}/deliver", {"at": "now"}),
-        ("/v1/products/{product}/stock", {"delta": 1, "reason": "x", "on_hand": 5}),
+        ("/v1/products/{product}/stock", {"delta": 1, "reason": "other", "on_hand": 5}),
         ("/v1/products", {"name": "x", "price": {"amount": 1, "currency": "USD"}, "held": 1}),
     ],
 )

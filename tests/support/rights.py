@@ -50,13 +50,15 @@ class World:
             "order": self.order,
             "payment": self.payment,
             "product": self.arena.product,
+            "category": self.category,
             "discount": self.discount,
             "incident": self.incident,
             "account": lambda: self.arena.new_account(Role.BUYER),
         }
 
     def headers(self, who: Who) -> dict[str, str]:
-        key = {"Idempotency-Key": new_id("key")}
+        # Whatever version is current: rights come before it.
+        key = {"Idempotency-Key": new_id("key"), "If-Match": "*"}
         if who is Who.ANONYMOUS:
             return key
         tokens = Tokens([SIGNING_KEY], -60) if who is Who.EXPIRED else self.arena.tokens
@@ -72,6 +74,10 @@ class World:
 
     async def payment(self) -> str:
         return str((await self.arena.order(await self.order()))["payments"][0]["id"])
+
+    async def category(self) -> str:
+        made = await self.arena.post("/v1/categories", await _category(self), Role.ADMIN)
+        return str(made.json()["id"])
 
     async def discount(self) -> str:
         terms = {"code": new_id("key")[-12:].upper(), "kind": "percentage", "percent": 5}
@@ -102,7 +108,8 @@ async def open_world(arena: Arena) -> World:
 class Row:
     """What callers get: the status for each who may; 403 for `barred`, whatever it is about; 404 for everybody else.
 
-    `about` is what the path names; without it there is no 404. `public` is what all get, signed in or not.
+    `about` is what the path names; without it there is no 404. `public` is what all get, signed in or not; but who says
+    who it is, and can't show it, is refused where that makes a difference (`visited`).
     """
 
     may: Mapping[Who, int] = field(default_factory=dict)
@@ -110,8 +117,11 @@ class Row:
     about: str | None = None
     body: Callable[[World], Awaitable[Any]] | None = None
     public: int | None = None
+    visited: bool = False
 
     def expected(self, who: Who, *, there: bool) -> int:
+        if self.visited and who is Who.EXPIRED:
+            return 401
         if self.public is not None:
             return self.public if there else 404
         if who in UNKNOWN:
@@ -148,6 +158,10 @@ async def _trial(world: World) -> Any:
 
 async def _code(_: World) -> Any:
     return {"code": new_id("key")[-12:].upper(), "kind": "percentage", "percent": 5}
+
+
+async def _category(_: World) -> Any:
+    return {"slug": new_id("key")[-12:], "name": "Mooring"}
 
 
 async def _many(world: World) -> Any:
@@ -188,8 +202,16 @@ ROWS = {
     "changeAccount": Row(
         may={Who.ADMIN: 200}, barred=_NOT_STAFF, about="account", body=sent(status="blocked", reason="fraud")
     ),
-    "listProducts": Row(public=200),
-    "getProduct": Row(public=200, about="product"),
+    "listCategories": Row(public=200),
+    "createCategory": Row(may={Who.ADMIN: 201}, barred=_NOT_STAFF, body=_category),
+    "changeCategory": Row(may={Who.ADMIN: 200}, barred=_NOT_STAFF, about="category", body=sent(name="Mooring")),
+    "deleteCategory": Row(may={Who.ADMIN: 204}, barred=_NOT_STAFF, about="category"),
+    "listProducts": Row(public=200, visited=True),
+    "getProduct": Row(public=200, visited=True, about="product"),
+    "changeProduct": Row(
+        may={Who.SELLER: 200, Who.ADMIN: 200}, barred=BUYERS, about="product", body=sent(name="Snap shackle")
+    ),
+    "deleteProduct": Row(may={Who.SELLER: 204, Who.ADMIN: 204}, barred=BUYERS, about="product"),
     "createProduct": Row(may=all_of((*SELLERS, Who.ADMIN), 201), barred=BUYERS, body=sent(**_PRODUCT)),
     "adjustStock": Row(
         may={Who.SELLER: 200, Who.ADMIN: 200}, barred=BUYERS, about="product", body=sent(delta=1, reason="received")
@@ -233,6 +255,7 @@ MISSING = {
     "order": "ord",
     "payment": "pay",
     "product": "prd",
+    "category": "cat",
     "discount": "dsc",
     "incident": "inc",
     "account": "acc",

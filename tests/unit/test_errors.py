@@ -9,7 +9,7 @@ import domain.errors
 from domain.errors import BY_CODE, HoldfastError, ProviderUnreachable, from_code
 
 # architecture.md, HTTP conventions: used as defined; 500 and 503 are ours.
-STATUSES = {400, 401, 403, 404, 405, 409, 413, 422, 429, 500, 503}
+STATUSES = {400, 401, 403, 404, 405, 409, 412, 413, 422, 428, 429, 500, 503}
 CLASSES = [
     each
     for each in vars(domain.errors).values()

@@ -15,6 +15,7 @@ from domain.ids import OrderId, human_number
 KINDS = {name: each for name, each in vars(domain.ids).items() if name.endswith("Id")}
 PREFIXES = {
     "AccountId": "acc",
+    "CategoryId": "cat",
     "DiscountId": "dsc",
     "EventId": "evt",
     "FamilyId": "fam",
