@@ -6,12 +6,12 @@ COPY --from=ghcr.io/astral-sh/uv:0.13 /uv /usr/local/bin/uv
 ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PROJECT_ENVIRONMENT=/opt/holdfast
 WORKDIR /src
 COPY pyproject.toml uv.lock README.md LICENSE ./
-RUN uv sync --locked --no-dev --no-install-project
+RUN uv sync --locked --no-dev --no-install-project --extra redis --extra tracing
 COPY . .
-RUN uv sync --locked --no-dev --no-editable
+RUN uv sync --locked --no-dev --no-editable --extra redis --extra tracing
 
 FROM built AS built-simulators
-RUN uv sync --locked --no-dev --no-editable --extra sandbox
+RUN uv sync --locked --no-dev --no-editable --extra redis --extra tracing --extra sandbox
 
 FROM python:3.13-slim-bookworm AS simulators
 RUN useradd --system --uid 10001 --no-create-home holdfast

@@ -75,6 +75,7 @@ class RateSettings(BaseModel):
     account_writes: Rate = "600/minute"
     address_reads: Rate = "600/minute"
     address_writes: Rate = "120/minute"
+    discount_codes: Rate = "60/hour"
 
     def by_quota(self) -> dict[str, RateLimitItem]:
         """What is limited, by the name of the field with dashes."""
@@ -86,7 +87,9 @@ class Settings(BaseSettings):
     """Every setting, from `HOLDFAST_…` variables; durations are in seconds."""
 
     # What is wrong is said without what was given: it may be a secret.
-    model_config = SettingsConfigDict(env_prefix="HOLDFAST_", frozen=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix="HOLDFAST_", frozen=True, env_ignore_empty=True, hide_input_in_errors=True
+    )
 
     database_url: SecretStr = Field(validation_alias=AliasChoices("DATABASE_URL", "HOLDFAST_DATABASE_URL"))
     # A login that owns the schema; without it migrations use the application's.
@@ -111,7 +114,7 @@ class Settings(BaseSettings):
     # Off for plain HTTP on one's own machine only.
     cookie_secure: bool = True
     # As browsers name it (https://shop.example), where a proxy hides it.
-    public_origin: str | None = None
+    public_origin: Annotated[Origin, Field(pattern=r"^[^*]+$")] | None = None
     # Each takes 64 MiB.
     passwords_at_once: int = Field(default=4, gt=0)
 
@@ -141,7 +144,7 @@ class Settings(BaseSettings):
     rate_limit_store: SecretStr = SecretStr("memory://")
 
     # What a reader of the API's /metrics presents as its bearer token; without one there is no /metrics.
-    metrics_token: SecretStr | None = None
+    metrics_token: Annotated[SecretStr, Field(min_length=16)] | None = None
     # Where a worker's metrics, and those of Temporal's SDK in it, are read without a token: host:port each.
     worker_metrics_address: Listener | None = None
     temporal_metrics_address: Listener | None = None

@@ -80,7 +80,7 @@ def _surround(app: FastAPI, edge: Edge, max_body_bytes: int) -> None:
     """From the inside out: what is refused further out has been seen by nobody further in."""
     measured = Metrics(lambda: app.state.wiring.database)
     app.state.metrics, app.state.metrics_token, app.state.proxies = measured, edge.metrics_token, edge.proxies
-    app.state.checks = Checks(whole(mails=edge.mails))
+    app.state.checks, app.state.limits = Checks(whole(mails=edge.mails)), edge.limits
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=max_body_bytes)
     if edge.limits is not None:
         app.add_middleware(RateLimiting, limits=edge.limits, proxies=edge.proxies, metrics=measured)

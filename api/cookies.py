@@ -17,6 +17,9 @@ CSRF_HEADER = "X-CSRF-Token"
 # RFC 9110, 9.2.1.
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
+# Browsers keep it to this host and to HTTPS: https://datatracker.ietf.org/doc/html/draft-ietf-httpbis-rfc6265bis
+SECURE_NAME = "__Host-holdfast"
+
 
 @dataclass(frozen=True, slots=True)
 class CookieRules:
@@ -28,7 +31,7 @@ class CookieRules:
     @property
     def name(self) -> str:
         """With the prefix a browser takes the cookie from this very host alone, over TLS alone (RFC 6265bis, 4.1.3)."""
-        return "__Host-holdfast" if self.secure else "holdfast"
+        return SECURE_NAME if self.secure else "holdfast"
 
     def read(self, request: Request) -> str | None:
         return request.cookies.get(self.name)

@@ -11,6 +11,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from temporalio.client import Client
 
 from api.cookies import CookieRules
+from api.limits import READS, Limits, Quota
 from api.live import Live
 from api.passwords import Passwords
 from api.peers import Proxies
@@ -57,6 +58,8 @@ class Principal(Value):
     role: Role
     family_id: str | None = None
     session: bytes | None = None
+    # When the access token ends; a session is looked at in every call.
+    until: datetime | None = None
 
 
 def wiring(request: Request) -> Wiring:
@@ -91,7 +94,8 @@ async def _by_token(wired: Wiring, token: str) -> Principal:
         async with wired.database.transaction() as session:
             if not await accounts.is_active(session, claims.sub, claims.role):
                 raise TokenInvalid
-    return Principal(account_id=claims.sub, role=claims.role, family_id=claims.sid)
+    until = datetime.fromtimestamp(claims.exp, UTC)
+    return Principal(account_id=claims.sub, role=claims.role, family_id=claims.sid, until=until)
 
 
 async def _by_cookie(request: Request, wired: Wiring, secret: str) -> Principal:
@@ -100,7 +104,16 @@ async def _by_cookie(request: Request, wired: Wiring, secret: str) -> Principal:
         found = await browser_sessions.find(session, secret, wired.sign_in, now())
     if found is None:
         raise SessionEnded
+    # The call was counted by its address before anybody knew whose it is.
+    await count(request, Quota.ACCOUNT_READS if request.method in READS else Quota.ACCOUNT_WRITES, found.account_id)
     return Principal(account_id=found.account_id, role=found.role, session=found.hash)
+
+
+async def count(request: Request, quota: Quota, account_id: str) -> None:
+    """Raises RateLimited for a call that is one too many of the account."""
+    limits: Limits | None = request.app.state.limits
+    if limits is not None:
+        await limits.check(quota, account_id)
 
 
 SignedIn = Annotated[Principal, Depends(principal)]

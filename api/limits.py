@@ -28,7 +28,7 @@ from domain.errors import HoldfastError, RateLimited
 # Those who look after the system, and providers, who come in bursts and whose signature is checked before anything.
 _UNLIMITED = frozenset({"/health", "/health/live", "/health/ready", "/metrics", "/version"})
 _UNLIMITED_BELOW = "/v1/webhooks/"
-_READS = frozenset({"GET", "HEAD", "OPTIONS"})
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
 # How long Redis may take: a limit is not worth waiting for.
 _STORE_SECONDS = 0.5
 # Between two lines of the log about a store that is away.
@@ -44,6 +44,8 @@ class Quota(StrEnum):
     ACCOUNT_WRITES = "account-writes"
     ADDRESS_READS = "address-reads"
     ADDRESS_WRITES = "address-writes"
+    # Guessing at codes that nobody was told.
+    DISCOUNT_CODES = "discount-codes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,12 @@ class Limits:
         reset = max(1, math.ceil(seen.reset_time - time.time()))
         return Standing(quota, limit, max(0, seen.remaining), min(reset, limit.get_expiry()), exceeded=not within)
 
+    async def check(self, quota: Quota, caller: str) -> None:
+        """Count one call. Raises RateLimited when it is one too many."""
+        standing = await self.count(quota, caller)
+        if standing is not None and standing.exceeded:
+            raise RateLimited(retry_after=standing.reset)
+
     def _complain(self, lost: StorageError) -> None:
         """An outage of the counters is no reason to refuse anybody."""
         if time.monotonic() - self._complained > _COMPLAIN_EVERY_SECONDS:
@@ -128,7 +136,7 @@ class RateLimiting:
             await self.app(scope, receive, with_standing)
 
     def _counted(self, scope: Scope) -> tuple[Quota, str]:
-        reads = scope["method"] in _READS
+        reads = scope["method"] in READS
         account = _account(scope)
         if account is not None:
             return Quota.ACCOUNT_READS if reads else Quota.ACCOUNT_WRITES, account

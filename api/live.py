@@ -95,7 +95,7 @@ class Live:
         while self._followers:
             try:
                 async with self._database.transaction() as session:
-                    self._since, changed = await event_tail.changed(session, list(self._followers), self._since)
+                    self._since, changed = await event_tail.changed(session, self._followers, self._since)
             except (OSError, SQLAlchemyError) as error:
                 log.warning("the event log can't be looked at", error=type(error).__name__)
                 await asyncio.sleep(_LOOK_AGAIN_SECONDS)

@@ -8,6 +8,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from pydantic import Field
 
+from api.cookies import SECURE_NAME
 from api.deps import Only, visitor, wiring
 from api.examples import BODIES
 from api.limits import unlimited
@@ -19,6 +20,13 @@ from domain.values import Value
 KEY_HEADER = "Idempotency-Key"
 _REF = "#/components/schemas/"
 _SAFE = {"GET", "HEAD"}
+# Our own pages' way in; what changes something has the session's CSRF token in X-CSRF-Token, and our Origin.
+_SESSION = {
+    "type": "apiKey",
+    "in": "cookie",
+    "name": SECURE_NAME,
+    "description": "The cookie of POST /v1/auth/session; calls that change something also send its X-CSRF-Token.",
+}
 # FastAPI's own form of a 422, which is never sent.
 _UNSENT = ("HTTPValidationError", "ValidationError")
 _DESCRIPTIONS = {
@@ -66,6 +74,7 @@ class Documented(FastAPI):
             if isinstance(route.original_route, APIRoute) and route.include_in_schema:
                 for method in route.methods or ():
                     _complete(document["paths"][route.path_format][method.lower()], route)
+        document["components"]["securitySchemes"]["Session"] = _SESSION
         schemas = document["components"]["schemas"]
         for name in _UNSENT:
             schemas.pop(name, None)
@@ -88,6 +97,8 @@ def _complete(operation: dict[str, Any], route: RouteContext) -> None:
             parameter["schema"] = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"}
     for content in operation.get("requestBody", {}).get("content", {}).values():
         content["example"] = BODIES.get(operation["operationId"])
+    if {"HTTPBearer": []} in operation.get("security", ()):
+        operation["security"].insert(1, {"Session": []})
     # Said, not left out: whoever calls it needs no token.
     operation.setdefault("security", [])
 

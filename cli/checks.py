@@ -1,7 +1,7 @@
 """What the doctor looks at, part by part: what was seen, and how it is mended. Secrets are not shown."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
@@ -51,7 +51,7 @@ async def everything() -> list[Found]:
     told = Settings()
     found = list(_settings(told))
     found += [each async for each in _database(told)]
-    found += [each async for each in _temporal()]
+    found += [each async for each in _temporal(_QUEUES if told.smtp_host is None else (*_QUEUES, names.MAILS))]
     if told.stripe_api_key is not None:
         found.append(await _stripe(told, told.stripe_api_key.get_secret_value()))
     return found
@@ -112,17 +112,17 @@ def _judged(seen: Condition) -> Iterator[Found]:
     yield Found(what="incidents", state=state, seen=f"{seen.open_incidents} open", mend=mend)
 
 
-async def _temporal() -> AsyncIterator[Found]:
+async def _temporal(queues: Sequence[str]) -> AsyncIterator[Found]:
     try:
         client = await connect()
-        async for each in _namespace(client):
+        async for each in _namespace(client, queues):
             yield each
     except (RPCError, RuntimeError) as error:
         mend = "Check TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE, and that the namespace exists."
         yield Found(what="Temporal", state=State.WRONG, seen=type(error).__name__, mend=mend)
 
 
-async def _namespace(client: Client) -> AsyncIterator[Found]:
+async def _namespace(client: Client, queues: Sequence[str]) -> AsyncIterator[Found]:
     listed = await client.operator_service.list_search_attributes(
         ListSearchAttributesRequest(namespace=client.namespace)
     )
@@ -134,7 +134,7 @@ async def _namespace(client: Client) -> AsyncIterator[Found]:
         seen=f"missing: {', '.join(missing)}" if missing else "all there",
         mend=f"temporal operator search-attribute create {add}" if missing else "",
     )
-    for queue in _QUEUES:
+    for queue in queues:
         pollers = await _pollers(client, queue)
         yield Found(
             what=f"workers of {queue}",

@@ -169,7 +169,7 @@ async def administer(session: AsyncSession, change: AccountChange, cause: Cause)
         _move(session, row, status, change, cause)
         if status is AccountStatus.BLOCKED:
             await sign_ins.end_all(session, row.id)
-            await catalogue.withdraw(session, row.id)
+            await session.execute(catalogue.withdrawal(row.id))
     if role is not None:
         await _assign(session, row, role, change, cause)
     if role is not None or status is not None:
@@ -234,11 +234,14 @@ def _move(session: AsyncSession, row: Account, to: AccountStatus, change: Accoun
 async def _assign(session: AsyncSession, row: Account, role: Role, change: AccountChange, cause: Cause) -> None:
     if row.status is AccountStatus.ERASED:
         raise AccountStatusFixed(before=row.status, after=role)
+    # Whoever refers to the account as what it was is waited for, and waits.
+    await session.flush()
+    await session.refresh(row, with_for_update=True)
     await obligations.check_none(session, row.id, cause.at)
     _log(session, EventType.ACCOUNT_ROLE_CHANGED, row.id, _told(change, row.role, role), cause)
     row.role = role
     if role is Role.BUYER:
-        await catalogue.withdraw(session, row.id)
+        await session.execute(catalogue.withdrawal(row.id))
 
 
 def _told(change: AccountChange, before: str, after: str) -> dict[str, JsonValue]:

@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import Update, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db import categories, event_log, stock
 from db.ids import new_id
-from db.tables import Product
+from db.tables import Account, Product
+from domain.accounts import AccountStatus
 from domain.catalogue import Actor
-from domain.errors import ResourceNotFound
+from domain.errors import ResourceNotFound, TokenInvalid
 from domain.events import Event, EventType
 from domain.orders import Role
 
@@ -24,6 +25,7 @@ async def add(session: AsyncSession, actor: Actor, fields: Mapping[str, Any], on
 
     `fields` are columns, the category's slug, and from which level on there is little. Raises CategoryUnknown.
     """
+    await _check_standing(session, actor)
     columns = await _columns(session, fields)
     low_at = columns.pop(THRESHOLD, None)
     product = Product(
@@ -47,6 +49,8 @@ async def own(session: AsyncSession, actor: Actor, product_id: str, *, lock: boo
 
     Raises ResourceNotFound, also for another seller's and for a deleted one.
     """
+    if lock:
+        await _check_standing(session, actor)
     product = await session.get(Product, product_id, with_for_update={"key_share": True} if lock else None)
     if product is None or product.archived is not None or not actor.may_change(product.seller_id):
         raise ResourceNotFound(resource="product", id=product_id)
@@ -79,11 +83,20 @@ async def archive(session: AsyncSession, actor: Actor, product: Product) -> None
     await session.flush()
 
 
-async def withdraw(session: AsyncSession, seller_id: str) -> None:
-    """Take all that somebody sells off sale: an account that may sell no more, or is gone."""
-    await session.execute(
+async def _check_standing(session: AsyncSession, actor: Actor) -> None:
+    """An access token outlives a block. Raises TokenInvalid; who is blocked meanwhile is waited for."""
+    standing = select(Account.id).where(
+        Account.id == actor.account_id, Account.role == actor.role, Account.status == AccountStatus.ACTIVE
+    )
+    if await session.scalar(standing.with_for_update(read=True, key_share=True)) is None:
+        raise TokenInvalid
+
+
+def withdrawal(seller_id: str) -> Update:
+    """Takes what somebody sells off sale, who may sell no more or is gone; the merchant's own goods stay."""
+    return (
         update(Product)
-        .where(Product.seller_id == seller_id, Product.active)
+        .where(Product.seller_id == seller_id, Product.active, ~Product.own_sale)
         .values(active=False, version=Product.version + 1)
         .execution_options(synchronize_session=False)
     )

@@ -68,7 +68,7 @@ async def end(session: AsyncSession, order_id: str, to: UseState, at: datetime) 
 async def _found(session: AsyncSession, code: str, buyer_id: str, *, lock: bool = False) -> Applied:
     query = select(Discount).where(Discount.code == code)
     row = await session.scalar(query.with_for_update() if lock else query)
-    if row is None:
+    if row is None or not row.active:
         raise DiscountNotApplicable(code=code, reason=Inapplicable.UNKNOWN)
     if row.uses is not None and row.taken >= row.uses:
         raise DiscountUsedUp(code=code, limit="all its uses are taken")

@@ -16,8 +16,10 @@ from sqlalchemy import (
     any_,
     bindparam,
     cast,
+    false,
     literal,
     null,
+    or_,
     select,
     update,
 )
@@ -25,24 +27,25 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from db import event_log, login_limits, obligations, sign_ins
+from db import catalogue, event_log, login_limits, obligations, sign_ins
 from db.accounts import Cause, lock_with_administrators
 from db.tables import (
     Account,
     AccountChangeRow,
     CommandOutcome,
     Incident,
+    Mail,
     Order,
     OrderContact,
     Payment,
     PaymentAttempt,
-    Product,
     Refund,
     Request,
 )
 from domain.accounts import AccountStatus
 from domain.errors import LastAdministrator, PasswordWrong, ResourceNotFound
 from domain.events import Event, EventType
+from domain.incidents import IncidentKind
 from domain.orders import Role
 
 # What an order's view shows of a person, and what stands for one at the provider.
@@ -118,7 +121,14 @@ async def _owned(session: AsyncSession, account_id: str) -> _Owned:
     of_buyer = Order.buyer_id == account_id
     payments = await session.scalars(select(Payment.id).join(Order, Order.id == Payment.order_id).where(of_buyer))
     refunds = await session.scalars(select(Refund.id).join(Order, Order.id == Refund.order_id).where(of_buyer))
-    return _Owned(account_id, orders, [account_id, *orders, *payments, *refunds])
+    mails = await session.scalars(select(Mail.id).where(or_(Mail.account_id == account_id, Mail.order_id.in_(orders))))
+    outside = await session.scalars(
+        select(Incident.subject).where(
+            Incident.kind == IncidentKind.MONEY_MOVED_OUTSIDE,
+            or_(*(Incident.details.contains(order, autoescape=True) for order in orders), false()),
+        )
+    )
+    return _Owned(account_id, orders, [account_id, *orders, *payments, *refunds, *mails, *outside])
 
 
 def _blanking(owned: _Owned) -> list[Executable]:
@@ -147,7 +157,7 @@ def _calls(owned: _Owned) -> list[Executable]:
     return [
         update(Request)
         .where(own)
-        .values(body=null(), response=null(), fingerprint=b"", key=cast(Request.id, Text), owed=False),
+        .values(body=null(), response=null(), command=null(), fingerprint=b"", key=cast(Request.id, Text), owed=False),
         update(Request).where(others).values(body=null()),
         update(Request).where(others, Request.status < _REFUSED).values(response=null()),
     ]
@@ -176,8 +186,7 @@ def _staff_notes(owned: _Owned) -> list[Executable]:
 
 def _offers(owned: _Owned) -> list[Executable]:
     """A seller who is gone sells nothing."""
-    offers = update(Product).where(Product.seller_id == owned.account_id, Product.active)
-    return [offers.values(active=False, version=Product.version + 1)]
+    return [catalogue.withdrawal(owned.account_id)]
 
 
 def _among(column: InstrumentedAttribute[str], ids: Sequence[str]) -> ColumnElement[bool]:

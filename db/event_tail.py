@@ -67,7 +67,10 @@ async def oldest_running(session: AsyncSession) -> str:
 
 
 async def changed(session: AsyncSession, subjects: Collection[str], since: str) -> tuple[str, set[str]]:
-    """Which of the subjects have events of transactions that ended since, and from where to look the next time."""
+    """Which of the subjects have events of transactions that ended since, and from where to look the next time.
+
+    Subjects may join while it looks: those that did before the look are looked for.
+    """
     now = await oldest_running(session)
     rows = await session.scalars(_CHANGED, {"subjects": list(subjects), "since": since, "until": now})
     return now, set(rows)

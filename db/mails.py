@@ -60,7 +60,7 @@ async def collect(session: AsyncSession, limit: int, at: datetime) -> tuple[int,
 async def _recipients(session: AsyncSession, events: Sequence[EventRow]) -> list[tuple[EventRow, str, MailKind]]:
     orders = {event.subject for event in events}
     buyers = dict((await session.execute(select(Order.id, Order.buyer_id).where(Order.id.in_(orders)))).tuples().all())
-    sold = select(Fulfilment.order_id, Fulfilment.seller_id).where(Fulfilment.order_id.in_(orders))
+    sold = select(Fulfilment.order_id, Fulfilment.seller_id, Fulfilment.id).where(Fulfilment.order_id.in_(orders))
     sellers = (await session.execute(sold.order_by(Fulfilment.id))).tuples().all()
     confirmed = set(
         await session.scalars(
@@ -73,7 +73,12 @@ async def _recipients(session: AsyncSession, events: Sequence[EventRow]) -> list
         if whom.buyer is not None and event.subject in buyers:
             found.append((event, buyers[event.subject], whom.buyer))
         if whom.sellers is not None:
-            found += [(event, seller, whom.sellers) for order, seller in sellers if order == event.subject]
+            parts = event.data.get("fulfilments")
+            found += [
+                (event, seller, whom.sellers)
+                for order, seller, part in sellers
+                if order == event.subject and (parts is None or part in parts)
+            ]
     return found
 
 

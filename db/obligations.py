@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Select, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db.tables import CommandOutcome, Fulfilment, LedgerAccount, Order, Payment, PaymentOperation, Request
+from db.tables import CommandOutcome, Fulfilment, LedgerAccount, Order, OrderLine, Payment, PaymentOperation, Request
 from domain.errors import (
     AccountBusy,
     AccountHasOpenOrders,
@@ -44,7 +44,8 @@ def _open_sales(account_id: str) -> Select[str]:
     return (
         select(Fulfilment.id)
         .join(Order, Order.id == Fulfilment.order_id)
-        .where(Fulfilment.seller_id == account_id, Order.status.in_(_OPEN))
+        .join(OrderLine, OrderLine.fulfilment_id == Fulfilment.id)
+        .where(Fulfilment.seller_id == account_id, Order.status.in_(_OPEN), ~OrderLine.own_sale)
     )
 
 

@@ -15,10 +15,13 @@ from domain.addresses import Destination
 from domain.discounts import DiscountTerms
 from domain.errors import MixedCurrencies, ProductUnavailable, ShippingUnavailable
 from domain.orders import Item, Role
-from domain.pricing import NO_TAX, SHIPPING_TAX_CODE, Quote, Sale, TaxRate, quote, subtotal_of
+from domain.pricing import NO_TAX, SHIPPING_TAX_CODE, Quote, Sale, TaxRate, check_payable, quote, subtotal_of
 
 # What is for sale, of a product joined with its seller's account.
-ON_SALE = and_(Product.active, Account.status == AccountStatus.ACTIVE, Account.role != Role.BUYER)
+# The merchant's own goods stay, whatever becomes of the account of staff that put them up.
+ON_SALE = and_(
+    Product.active, or_(Product.own_sale, and_(Account.status == AccountStatus.ACTIVE, Account.role != Role.BUYER))
+)
 _SELLER = Account.id == Product.seller_id
 
 
@@ -50,14 +53,16 @@ async def price(
 async def goods_of(session: AsyncSession, items: Iterable[Item]) -> tuple[str, int]:
     """The currency of goods and what they cost before discount, tax and shipping, in minor units.
 
-    Raises ProductUnavailable or MixedCurrencies.
+    Raises ProductUnavailable, MixedCurrencies or TotalTooLarge.
     """
     wanted = tuple(items)
     ids = {item.product_id for item in wanted}
     currency = await one_currency(session, ids)
     rows = await session.execute(select(Product.id, Product.price).where(Product.id.in_(ids)))
     prices = dict(rows.all())
-    return currency, sum(prices[item.product_id] * item.quantity for item in wanted)
+    cost = sum(prices[item.product_id] * item.quantity for item in wanted)
+    check_payable(cost)
+    return currency, cost
 
 
 async def one_currency(session: AsyncSession, product_ids: set[str]) -> str:

@@ -64,7 +64,7 @@ TOLD: Mapping[str, Told] = {
     EventType.PAYMENT_CAPTURED: Told(MailKind.PAYMENT_RECEIVED),
     EventType.PAYMENT_DECLINED: Told(MailKind.PAYMENT_DECLINED),
     EventType.FULFILMENT_SHIPPED: Told(MailKind.SHIPMENT_SENT),
-    EventType.FULFILMENT_CANCELLED: Told(MailKind.PART_CANCELLED),
+    EventType.FULFILMENT_CANCELLED: Told(MailKind.PART_CANCELLED, _CANCELLED),
     EventType.REFUND_COMPLETED: Told(MailKind.REFUND_PAID),
 }
 

@@ -181,6 +181,7 @@ class OrderView(Value):
                 "payments": (),
                 "refunds": (),
                 "next_action": None,
+                "discount_code": None,
                 "billing_address": None,
             }
         )

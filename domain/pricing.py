@@ -113,6 +113,12 @@ def _priced(sale: Sale, discount: int, tax: int) -> PricedLine:
     return PricedLine(sale=sale, subtotal=sale.subtotal, discount=discount, tax=tax, total=total, commission=commission)
 
 
+def check_payable(amount: int) -> None:
+    """Raise TotalTooLarge for what passes what one order may cost."""
+    if amount > MAX_AMOUNT // 2:
+        raise TotalTooLarge(limit=MAX_AMOUNT // 2)
+
+
 def quote(
     currency: str, sales: Sequence[Sale], shipping: int, shipping_rate: TaxRate = NO_TAX, *, reduction: int = 0
 ) -> Quote:
@@ -121,8 +127,7 @@ def quote(
     Raises TotalTooLarge when the sum passes what one order may cost.
     """
     subtotal = subtotal_of(sales)
-    if subtotal + shipping > MAX_AMOUNT // 2:
-        raise TotalTooLarge(limit=MAX_AMOUNT // 2)
+    check_payable(subtotal + shipping)
     assert 0 <= reduction <= subtotal, "no more is taken off than the goods cost"
     discounts = allocate(reduction, [sale.subtotal for sale in sales])
     prices = [sale.subtotal - discount for sale, discount in zip(sales, discounts, strict=True)]

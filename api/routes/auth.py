@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Response
-from pydantic import EmailStr, StringConstraints
+from pydantic import AfterValidator, EmailStr, StringConstraints
 
 from api import login
 from api.deps import ByThisCall, ClientAddress, SignedIn, Wired, Wiring
@@ -20,7 +20,20 @@ router = APIRouter(prefix="/v1/auth", tags=["Accounts"])
 
 Password = Annotated[str, StringConstraints(min_length=1, max_length=PASSWORD_MAX)]
 NewPassword = Annotated[str, StringConstraints(min_length=PASSWORD_MIN, max_length=PASSWORD_MAX)]
-PersonName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=WORD)]
+
+
+def _leading_nowhere(name: str) -> str:
+    """It stands in mails: nobody is to be sent anywhere by a name."""
+    if "://" in name or "www." in name.lower():
+        raise ValueError("An address is no name")
+    return name
+
+
+PersonName = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=WORD),
+    AfterValidator(_leading_nowhere),
+]
 
 
 class Registration(Sent):

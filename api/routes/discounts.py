@@ -4,13 +4,14 @@ from datetime import datetime
 from functools import partial
 from typing import Annotated, Literal, Self
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import AwareDatetime, ConfigDict, Field, StrictBool
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.deps import Admin, Buyer, Principal, SignedIn, Wired, now
+from api.deps import Admin, Buyer, Principal, SignedIn, Wired, count, now
+from api.limits import Quota
 from api.lists import Page, Paging, page_of
 from api.schemas import Sent
 from db import discounts
@@ -132,8 +133,9 @@ async def change_discount(discount_id: DiscountId, body: DiscountChange, caller:
 
 
 @router.post("/validate", operation_id="tryDiscount")
-async def try_discount(body: Trial, caller: Buyer, wired: Wired) -> Tried:
+async def try_discount(body: Trial, request: Request, caller: Buyer, wired: Wired) -> Tried:
     """What a code takes off these goods, or why it takes off nothing."""
+    await count(request, Quota.DISCOUNT_CODES, caller.account_id)
     async with wired.database.transaction() as session:
         currency, subtotal = await goods_of(session, body.items)
         try:

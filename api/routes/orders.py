@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field, HttpUrl, StrictBool, StringConstraints, field_validator
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,19 +12,21 @@ from starlette.convertors import StringConvertor, register_url_convertor
 from api import calls, conditional, orders
 from api.commands import DONE, CommandResult, Send
 from api.conditional import NoneMatch, Wait
-from api.deps import Admin, Buyer, CorrelationId, Principal, SignedIn, Staff, Wired, Wiring
+from api.deps import Admin, Buyer, CorrelationId, Principal, SignedIn, Staff, Wired, Wiring, count
 from api.idempotency import Answer, Call, Claim, Once
+from api.limits import Quota
 from api.lists import Page, Paging, page_of
 from api.metrics import Measured
 from api.orders import AcceptedOrder
 from api.schemas import Sent
+from db import accounts
 from db.commands import PLACE_ROUTE
 from db.ids import new_id
 from db.pricing import one_currency
 from db.tables import Fulfilment, Order, Payment
 from domain.addresses import Address, Destination
 from domain.discounts import DiscountCode
-from domain.errors import HoldfastError
+from domain.errors import HoldfastError, TokenInvalid
 from domain.ids import FulfilmentId, OrderId
 from domain.money import Minor
 from domain.order_view import OrderView
@@ -142,7 +144,13 @@ _PLACED: dict[int | str, dict[str, Any]] = {
 
 @router.post("", operation_id="placeOrder", status_code=201, responses=_PLACED)
 async def place_order(
-    body: OrderRequest, caller: Buyer, wired: Wired, once: Once, correlation: CorrelationId, measured: Measured
+    body: OrderRequest,
+    request: Request,
+    caller: Buyer,
+    wired: Wired,
+    once: Once,
+    correlation: CorrelationId,
+    measured: Measured,
 ) -> Response:
     """Place an order and pay it; the answer comes after the first payment attempt."""
 
@@ -170,6 +178,8 @@ async def place_order(
         act=act,
         owed=True,
     )
+    if body.discount_code is not None:
+        await count(request, Quota.DISCOUNT_CODES, caller.account_id)
     async with wired.placing:
         return await measured.placing(once.once(call))
 
@@ -210,6 +220,8 @@ async def get_order(
 
     async def seen() -> AnyOrder:
         async with wired.database.transaction() as session:
+            if wait and not await accounts.is_active(session, caller.account_id, caller.role):
+                raise TokenInvalid
             order = await orders.found(session, caller, order_id)
         return orders.shown(wired, caller, order) if isinstance(order, OrderView) else order
 

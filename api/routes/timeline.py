@@ -9,10 +9,10 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import AwareDatetime
 
 from api import orders
-from api.deps import Principal, SignedIn, Wired
+from api.deps import Principal, SignedIn, Wired, now
 from api.live import Changes
 from api.orders import AcceptedOrder
-from db import event_tail
+from db import accounts, event_tail
 from db.event_tail import Position
 from domain.errors import CursorInvalid
 from domain.fulfilment import FulfilmentStatus
@@ -99,6 +99,11 @@ async def _changes(reading: Reading, wired: Wired) -> AsyncIterator[Changes]:
         yield changes
 
 
+def _seconds_for(caller: Principal) -> float:
+    left = _STREAM_SECONDS if caller.until is None else (caller.until - now()).total_seconds()
+    return min(left, _STREAM_SECONDS)
+
+
 @router.get("/{order_id:order}/status", operation_id="getOrderStatus")
 async def get_status(order_id: OrderId, caller: SignedIn, wired: Wired) -> OrderStatusView:
     """Where the order stands."""
@@ -130,13 +135,16 @@ async def follow_order(
 ) -> AsyncIterator[ServerSentEvent]:
     """Server-sent events: the timeline so far, or since `Last-Event-ID`, and then every entry as it comes.
 
-    `id` is the event's, `data` a timeline entry. The stream ends after five minutes; EventSource comes back by itself,
-    and misses nothing.
+    `id` is the event's, `data` a timeline entry. The stream ends after five minutes, or with the access token or the
+    account; EventSource comes back by itself, and misses nothing.
     """
+    caller = reading.caller
     clock = asyncio.get_running_loop().time
-    until = clock() + _STREAM_SECONDS
+    until = clock() + _seconds_for(caller)
     while (left := until - clock()) > 0:
         async with wired.database.transaction() as session:
+            if not await accounts.is_active(session, caller.account_id, caller.role):
+                return
             logged = await event_tail.of_subject(session, reading.order_id, read_until, _AT_ONCE)
         for each in logged:
             read_until, entry = each.position, reading.told(each.event)

@@ -29,5 +29,7 @@ class Mail(Table):
 
     __table_args__ = (
         UniqueConstraint("event_id", "account_id", "kind"),
+        # However often a card is declined, its buyer hears of it once: nobody is to be pestered in another's name.
+        Index("uq_mails_declined", "order_id", unique=True, postgresql_where="kind = 'payment_declined'"),
         Index("ix_mails_unsent", "due", "id", postgresql_where="state IN ('waiting', 'sending')"),
     )

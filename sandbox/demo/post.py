@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import httpx2
 from temporalio.client import Client
 
+from domain.fulfilment import FulfilmentStatus
 from domain.order_view import OrderView
 from domain.orders import OrderStatus
 from domain.payments import PaymentStatus
+from domain.refunds import RefundStatus
 from sandbox.ready import Ready
 from workflows.schedules import mail_now
 
@@ -19,7 +21,7 @@ _POLL_SECONDS = 0.5
 # Whether another card is still asked for when the mail is sent is a matter of moments.
 _BY_CHANCE = "was declined"
 
-_PAID = frozenset({PaymentStatus.COMPLETED, PaymentStatus.REFUNDED})
+_PAID = frozenset({PaymentStatus.COMPLETED, PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED})
 _SENT = frozenset({OrderStatus.SHIPPED, OrderStatus.DELIVERED, OrderStatus.COMPLETED})
 _ARRIVED = frozenset({OrderStatus.DELIVERED, OrderStatus.COMPLETED})
 
@@ -32,9 +34,16 @@ def expected(order: OrderView) -> Counter[str]:
         f"Your order {order.number} is on its way": order.status in _SENT,
         f"Your order {order.number} was delivered": order.status in _ARRIVED,
         f"Your order {order.number} is cancelled": order.status is OrderStatus.CANCELLED,
-        f"Refund for your order {order.number}": order.payment_status is PaymentStatus.REFUNDED,
+        f"A part of your order {order.number} is cancelled": _lost_a_part(order),
+        f"Refund for your order {order.number}": any(each.status is RefundStatus.COMPLETED for each in order.refunds),
     }
     return Counter(subject for subject, so in told.items() if so)
+
+
+def _lost_a_part(order: OrderView) -> bool:
+    """No scenario calls off more than one."""
+    gone = any(part.status is FulfilmentStatus.CANCELLED for part in order.fulfilments)
+    return gone and order.status is not OrderStatus.CANCELLED
 
 
 async def misdelivered(ready: Ready, orders: Sequence[OrderView]) -> list[str]:

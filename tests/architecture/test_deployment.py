@@ -76,6 +76,20 @@ def test_every_setting_that_is_passed_exists(services: dict[str, Any]) -> None:
         assert passed <= known, name
 
 
+def test_every_setting_of_the_readme_can_be_made(services: dict[str, Any]) -> None:
+    named = set(re.findall(r"`(HOLDFAST_[A-Z_]+)`", (ROOT / "README.md").read_text()))
+    of_processes = {"HOLDFAST_MIGRATION_DATABASE_URL", "HOLDFAST_COOKIE_SECURE"}
+    listeners = {name for name in named if name.endswith("_METRICS_ADDRESS")}
+
+    assert named - services["worker"]["environment"].keys() <= of_processes | listeners
+
+
+def test_mails_go_to_the_inbox_until_another_server_is_set(services: dict[str, Any]) -> None:
+    for name in ("api", "worker"):
+        environment = services[name]["environment"]
+        assert (environment["HOLDFAST_SMTP_HOST"], environment["HOLDFAST_SMTP_PORT"]) == ("mail", "1025")
+
+
 def test_without_its_secrets_nothing_starts() -> None:
     told = composed(filled=False)
 

@@ -71,6 +71,9 @@ def upgrade() -> None:
     op.create_index(op.f("ix_mails_order_id"), "mails", ["order_id"])
     op.create_index(op.f("ix_mails_account_id"), "mails", ["account_id"])
     op.create_index("ix_mails_unsent", "mails", ["due", "id"], postgresql_where="state IN ('waiting', 'sending')")
+    op.create_index(
+        "uq_mails_declined", "mails", ["order_id"], unique=True, postgresql_where="kind = 'payment_declined'"
+    )
     for table in ("event_cursors", "mails"):
         op.execute(f"GRANT SELECT, INSERT, UPDATE ON {table} TO holdfast_app")
     _allow(*_BEFORE, "mail_failed")
