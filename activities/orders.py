@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from db import event_log, ledger, orders, payments, stock
+from db import carts, event_log, ledger, orders, payments, stock
 from db.commands import Answering, answer_of, answering, claimed
 from db.pricing import price
 from db.session import Database
@@ -56,8 +56,9 @@ class OrderActivities:
     async def place(self, step: PlaceOrder) -> PlacedOrder:
         """Price the order, hold its stock, and write it with its payment and first attempt.
 
-        Raises OutOfStock, PriceChanged, ProductUnavailable, ShippingUnavailable, MixedCurrencies or TotalTooLarge
-        (each stored as the outcome of the request), and OrderAlreadyPlaced for any run but the first.
+        A cart is checked out with it. Raises OutOfStock, PriceChanged, ProductUnavailable, ShippingUnavailable,
+        MixedCurrencies, TotalTooLarge, CartCheckedOut or CartChanged (each stored as the outcome of the request), and
+        OrderAlreadyPlaced for any run but the first.
         """
         order = step.placement
         command = Answering(request_id=order.request_id, order_id=order.order_id, name="place", at=step.at)
@@ -97,6 +98,8 @@ class OrderActivities:
 
     async def _write(self, session: AsyncSession, step: PlaceOrder, claim: dict[str, Any]) -> PlacedOrder:
         placement, at = step.placement, step.at
+        if "cart_id" in claim:
+            await carts.check_out(session, claim["cart_id"], claim["cart_version"], placement.order_id)
         quoted = await price(
             session, placement.items, placement.currency, placement.destination, placement.shipping_method, at.date()
         )

@@ -7,7 +7,7 @@ from api import problems
 from api.deps import Wiring
 from api.middleware import RequestFrame
 from api.openapi import Documented
-from api.routes import auth, categories, health, incidents, orders, payments, products, webhooks
+from api.routes import auth, carts, categories, health, incidents, orders, payments, products, webhooks
 from api.schemas import read_strictly
 
 # How long an idle connection is kept: longer than proxies keep theirs (60 s mostly), so that none is closed here while
@@ -32,6 +32,6 @@ def create_app(wiring: Wiring, *, max_body_bytes: int = 1_000_000) -> FastAPI:
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=max_body_bytes)
     app.add_middleware(RequestFrame)
     problems.install(app)
-    for resource in (auth, products, categories, orders, payments, webhooks, incidents, health):
+    for resource in (auth, products, categories, carts, orders, payments, webhooks, incidents, health):
         app.include_router(resource.router)
     return app

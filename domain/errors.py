@@ -14,9 +14,10 @@ HoldfastError
 │                              PaymentNotOpen  PaymentNotUnknown  ResolutionContradicted  ReferenceMissing
 │                              CaptureFailed  MoneyGivenBack  StockBelowHeld  EmailTaken  IncidentClosed
 │                              OrderHeld  OrderNotHeld  CategoryExists  CategoryInUse  CategoriesFull
+│                              CartCheckedOut  CartChanged
 ├── Unprocessable 422          BodyInvalid  MixedCurrencies  ProductUnavailable  ShippingUnavailable
 │                              CurrencyUnsupported  TotalTooLarge  FulfilmentRequired
-│                              CategoryUnknown  CategoryCycle  CategoryTooDeep
+│                              CategoryUnknown  CategoryCycle  CategoryTooDeep  CartEmpty  CartFull
 ├── IfMatchRequired 428
 ├── RateLimited 429
 ├── Unavailable 503            WorkflowsUnavailable  DatabaseUnavailable
@@ -248,6 +249,16 @@ class CategoriesFull(Conflict):
     sentence = "There are {limit} categories, and no more can be made."
 
 
+class CartCheckedOut(Conflict):
+    code = "cart_checked_out"
+    sentence = "The cart {cart_id} became the order {order_id} and takes no more changes."
+
+
+class CartChanged(Conflict):
+    code = "cart_changed"
+    sentence = "The cart {cart_id} was changed while it was checked out; check it out again with another key."
+
+
 class Unprocessable(HoldfastError):
     status = 422
 
@@ -300,6 +311,16 @@ class CategoryCycle(Unprocessable):
 class CategoryTooDeep(Unprocessable):
     code = "category_too_deep"
     sentence = "Categories are at most {limit} levels deep."
+
+
+class CartEmpty(Unprocessable):
+    code = "cart_empty"
+    sentence = "The cart has nothing in it."
+
+
+class CartFull(Unprocessable):
+    code = "cart_full"
+    sentence = "A cart takes at most {limit} {what}."
 
 
 class IfMatchRequired(HoldfastError):

@@ -10,6 +10,8 @@ def _typeid(prefix: str) -> StringConstraints:
 
 
 AccountId = Annotated[str, _typeid("acc")]
+CartId = Annotated[str, _typeid("crt")]
+CartItemId = Annotated[str, _typeid("cit")]
 CategoryId = Annotated[str, _typeid("cat")]
 EventId = Annotated[str, _typeid("evt")]
 FulfilmentId = Annotated[str, _typeid("ful")]

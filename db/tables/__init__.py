@@ -1,6 +1,7 @@
 """All tables, by area."""
 
 from db.tables.accounts import Account
+from db.tables.carts import Cart, CartItem
 from db.tables.catalogue import Category, Hold, HoldState, Product, ShippingRate, Stock, StockMovement, TaxRateRow
 from db.tables.declarative import Table
 from db.tables.events import EventRow
@@ -13,6 +14,8 @@ from db.tables.search import ProductWord, SearchWord
 
 __all__ = [
     "Account",
+    "Cart",
+    "CartItem",
     "Category",
     "CommandOutcome",
     "EventRow",

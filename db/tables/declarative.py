@@ -19,6 +19,8 @@ NAMING = {
 }
 
 AccountKey = Annotated[str, mapped_column(TypeIdColumn("acc"))]
+CartItemKey = Annotated[str, mapped_column(TypeIdColumn("cit"))]
+CartKey = Annotated[str, mapped_column(TypeIdColumn("crt"))]
 CategoryKey = Annotated[str, mapped_column(TypeIdColumn("cat"))]
 EventKey = Annotated[str, mapped_column(TypeIdColumn("evt"))]
 FulfilmentKey = Annotated[str, mapped_column(TypeIdColumn("ful"))]

@@ -15,6 +15,9 @@ from domain.ids import OrderId, human_number
 KINDS = {name: each for name, each in vars(domain.ids).items() if name.endswith("Id")}
 PREFIXES = {
     "AccountId": "acc",
+    "CartId": "crt",
+    "CartItemId": "cit",
+    "CategoryId": "cat",
     "EventId": "evt",
     "FulfilmentId": "ful",
     "IncidentId": "inc",
