@@ -36,10 +36,14 @@ class Cancellation(Value):
 
 
 class Reversal(Value):
-    """What has to be asked of the provider to give the money back: nothing, a void, or a refund."""
+    """What has to be asked of the provider to give the money back: nothing, a void, or a refund.
+
+    `others` are refunds of parts that were called off; whoever called them off may have forgotten to start them.
+    """
 
     void: MoveRequest | None = None
     refund: ApprovedRefund | None = None
+    others: tuple[ApprovedRefund, ...] = ()
 
 
 class RecordVoid(Value):
@@ -68,7 +72,8 @@ class CancellationActivities:
             payment = await payments.lock_of_order(session, step.order_id)
             total = await payments.totals(session, payment.id)
             if total.captured:
-                return Reversal(refund=await _approve_refund(session, step, order, payment, total))
+                others = await refunds.of_parts(session, order, payment, step.correlation_id)
+                return Reversal(refund=await _approve_refund(session, step, order, payment, total), others=others)
             if payment.reference is None or total.voided:
                 return Reversal()
             operation = await payments.intend_next(session, payment, OperationKind.VOID, total.authorized, step.at)

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from db import discounts, event_log, ledger, orders, payments, sales, stock
+from db import carts, discounts, event_log, ledger, orders, payments, sales, stock
 from db.commands import Answering, answer_of, answering, claimed, keep_answer
 from db.pricing import price
 from db.session import Database
@@ -63,10 +63,10 @@ class OrderActivities:
     async def place(self, step: PlaceOrder) -> PlacedOrder:
         """Price the order, hold its stock, and write it with its payment and first attempt.
 
-        An order that costs nothing is paid by that, and confirmed.
+        An order that costs nothing is paid by that, and confirmed. A cart is checked out with it.
         Raises OutOfStock, PriceChanged, ProductUnavailable, ShippingUnavailable, MixedCurrencies, TotalTooLarge,
-        DiscountNotApplicable or DiscountUsedUp (each stored as the outcome of the request), and OrderAlreadyPlaced for
-        any run but the first.
+        CartCheckedOut, CartChanged, DiscountNotApplicable or DiscountUsedUp (each stored as the outcome of the
+        request), and OrderAlreadyPlaced for any run but the first.
         """
         placement = step.placement
         command = Answering(request_id=placement.request_id, order_id=placement.order_id, name="place", at=step.at)
@@ -110,6 +110,8 @@ class OrderActivities:
 
     async def _write(self, session: AsyncSession, step: PlaceOrder, claim: dict[str, Any]) -> tuple[Order, Payment]:
         placement, at = step.placement, step.at
+        if "cart_id" in claim:
+            await carts.check_out(session, claim["cart_id"], claim["cart_version"], placement.order_id)
         applied = await _discount(session, placement, claim)
         quoted = await price(
             session,

@@ -10,7 +10,7 @@ from db import event_log, fulfilments, orders, payments, refunds, stock
 from db.commands import Answering, answering, earlier_answer, keep_answer, state_of
 from db.session import Database
 from db.tables import Fulfilment, Order, OrderLine, Payment, Refund
-from domain.errors import FulfilmentNotCancellable, OrderNotCancellable
+from domain.errors import FulfilmentNotCancellable, MoneyGivenBack, OrderNotCancellable
 from domain.events import Event, EventType
 from domain.fulfilment import FulfilmentStatus
 from domain.ids import OrderId
@@ -30,11 +30,13 @@ class CallOff(Value):
 class CalledOff(Value):
     """The order without the part, and the refund to be started, if its money was taken.
 
-    `whole` when nothing else of the order is left: then nothing was written, and all of it has to be cancelled.
+    `accepted` when the buyer has accepted all that is left. `whole` when nothing else of the order is left: then
+    nothing was written, and all of it has to be cancelled.
     """
 
     state: OrderState | None = None
     refund: ApprovedRefund | None = None
+    accepted: bool = False
     whole: bool = False
 
 
@@ -47,17 +49,19 @@ class PartActivities:
         """Give the part's stock back and approve the refund of its lines; shipping is not given back for a part.
 
         Of money that is only held, less is captured when the rest ships. Repeated, it returns the same.
-        Raises FulfilmentRequired, OrderNotCancellable or FulfilmentNotCancellable (stored as the outcome of the
-        request).
+        Raises FulfilmentRequired, OrderNotCancellable, MoneyGivenBack or FulfilmentNotCancellable (stored as the
+        request's outcome).
         """
         command = Answering(request_id=step.command.request_id, order_id=step.order_id, name="cancel", at=step.at)
         async with answering(self._database, command) as session:
             order, payment = await orders.lock_with_payment(session, step.order_id)
             earlier = await earlier_answer(session, step.command.request_id)
             if earlier is not None:
-                return CalledOff(state=state_of(earlier), refund=await _approved(session, step, order, payment))
+                return await _called_off(session, step, order, payment, state_of(earlier))
             if order.status is not OrderStatus.CONFIRMED:
                 raise OrderNotCancellable(status=order.status)
+            if await payments.given_back(session, payment.id):
+                raise MoneyGivenBack
             parts = await fulfilments.of_order(session, order.id)
             part, *_ = fulfilments.chosen(parts, step.command, FulfilmentStatus.PENDING)
             if all(each.status is FulfilmentStatus.CANCELLED for each in parts if each is not part):
@@ -65,8 +69,19 @@ class PartActivities:
             amount = await _give_back(session, step, payment, part, await fulfilments.called_off(session, parts))
             _end(session, step, order, part, amount)
             fulfilments.follow(session, order, parts, correlation_id=step.command.correlation_id, at=step.at)
-            state = await keep_answer(session, command)
-            return CalledOff(state=state, refund=await _approved(session, step, order, payment))
+            return await _called_off(session, step, order, payment, await keep_answer(session, command))
+
+
+async def _called_off(
+    session: AsyncSession, step: CallOff, order: Order, payment: Payment, state: OrderState
+) -> CalledOff:
+    """The part is called off, now or by the same command before: what the workflow has to know and to start."""
+    parts = await fulfilments.of_order(session, order.id)
+    return CalledOff(
+        state=state,
+        refund=await _approved(session, step, order, payment),
+        accepted=fulfilments.accepted(parts),
+    )
 
 
 async def _give_back(session: AsyncSession, step: CallOff, payment: Payment, part: Fulfilment, before: int) -> int:

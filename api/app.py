@@ -19,6 +19,7 @@ from api.openapi import Documented
 from api.routes import (
     accounts,
     auth,
+    carts,
     categories,
     discounts,
     docs,
@@ -68,7 +69,7 @@ def create_app(wiring: Wiring, *, max_body_bytes: int = 1_000_000, edge: Edge | 
     _surround(app, edge, max_body_bytes)
     problems.install(app)
     resources = (
-        *(auth, sessions, me, accounts, products, categories, discounts, orders, timeline),
+        *(auth, sessions, me, accounts, products, categories, carts, discounts, orders, timeline),
         *(payments, webhooks, incidents, health, metrics, docs),
     )
     for resource in resources:

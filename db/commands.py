@@ -20,8 +20,10 @@ from domain.order_view import OrderView
 from domain.orders import Command, OrderState
 from domain.values import Value
 
-# The route of the calls that orders come from.
+# The routes of the calls that orders come from; which cart is checked out is a part of the body.
 PLACE_ROUTE = "POST /v1/orders"
+CHECKOUT_ROUTE = "POST /v1/carts/{cart_id}/checkout"
+PLACE_ROUTES = (PLACE_ROUTE, CHECKOUT_ROUTE)
 # The HTTP statuses from here on are faults of ours: no answer to keep.
 _FAULT = 500
 # How many owed commands are seen to at once.
@@ -135,7 +137,7 @@ async def forgotten(session: AsyncSession, since: datetime, until: datetime) -> 
         select(Request.resource_id)
         .outerjoin(CommandOutcome, CommandOutcome.request_id == Request.id)
         .outerjoin(Order, Order.request_id == Request.id)
-        .where(Request.owed, Request.status.is_(None), Request.route == PLACE_ROUTE)
+        .where(Request.owed, Request.status.is_(None), Request.route.in_(PLACE_ROUTES))
         .where(Request.created > since, Request.created <= until)
         .where(CommandOutcome.request_id.is_(None), Order.id.is_(None))
     )

@@ -104,6 +104,18 @@ async def of_the_whole(session: AsyncSession, order_id: str) -> Refund | None:
     return found
 
 
+async def of_parts(
+    session: AsyncSession, order: Order, payment: Payment, correlation_id: str
+) -> tuple[ApprovedRefund, ...]:
+    """The refunds of parts that were called off, and that nobody has asked the provider for yet."""
+    rows = await session.scalars(
+        select(Refund)
+        .where(Refund.order_id == order.id, Refund.fulfilment_id.is_not(None), Refund.status == RefundStatus.APPROVED)
+        .order_by(Refund.id)
+    )
+    return tuple(approved(row, order, payment, correlation_id) for row in rows)
+
+
 def approved(
     refund: Refund, order: Order, payment: Payment, correlation_id: str, reference: str | None = None
 ) -> ApprovedRefund:

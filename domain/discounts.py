@@ -52,6 +52,7 @@ class Inapplicable(StrEnum):
     ENDED = "ended"
     OTHER_CURRENCY = "other_currency"
     BELOW_MINIMUM = "below_minimum"
+    NOTHING_OFF = "nothing_off"
 
 
 class DiscountTerms(Value):
@@ -99,9 +100,14 @@ class DiscountTerms(Value):
 
         Raises DiscountNotApplicable when it takes off nothing.
         """
-        reason = self._inapplicable(currency, subtotal, at)
+        reason, off = self._inapplicable(currency, subtotal, at), self._off(subtotal)
+        if reason is None and off == 0:
+            reason = Inapplicable.NOTHING_OFF
         if reason is not None:
             raise DiscountNotApplicable(code=self.code, reason=reason)
+        return off
+
+    def _off(self, subtotal: int) -> int:
         if self.kind is DiscountKind.FIXED:
             assert self.amount is not None, "fixed terms have an amount"
             return min(self.amount, subtotal)

@@ -35,6 +35,8 @@ class EventType(StrEnum):
     REFUND_COMPLETED = "refund.completed"
     REFUND_FAILED = "refund.failed"
     REFUND_REVERSED = "refund.reversed"
+    DISCOUNT_CREATED = "discount.created"
+    DISCOUNT_CHANGED = "discount.changed"
     PRODUCT_CREATED = "product.created"
     PRODUCT_UPDATED = "product.updated"
     PRODUCT_DELETED = "product.deleted"

@@ -10,6 +10,8 @@ def _typeid(prefix: str) -> StringConstraints:
 
 
 AccountId = Annotated[str, _typeid("acc")]
+CartId = Annotated[str, _typeid("crt")]
+CartItemId = Annotated[str, _typeid("cit")]
 CategoryId = Annotated[str, _typeid("cat")]
 DiscountId = Annotated[str, _typeid("dsc")]
 EventId = Annotated[str, _typeid("evt")]

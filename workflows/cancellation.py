@@ -75,6 +75,7 @@ class CancellationStage:
             if done.refund is not None:
                 await start_refund(done.refund)
         if done.state is not None:
+            self.fulfilment.inspected = self.fulfilment.inspected or done.accepted
             progress.state = done.state
             progress.tell("A part of it was called off.")
         return not done.whole

@@ -68,9 +68,9 @@ class PaymentStage:
     async def run(self, placed: PlacedOrder) -> bool:
         """True when the money is authorized or captured; False when the order ended or its deadline passed."""
         placement, self.deadline = self.progress.placement, placed.payment_deadline
+        self.progress.undo.append(lambda cancellation: give_back(self.progress, cancellation))
         if placed.first_attempt is None:
             return self._free(placed)
-        self.progress.undo.append(lambda cancellation: give_back(self.progress, cancellation))
         attempt: Attempt | None = Attempt(
             number=1,
             request=placed.first_attempt,

@@ -36,6 +36,8 @@ async def give_back(progress: Progress, cancellation: Cancellation) -> None:
             progress.tell("The provider is still working on the payment; it is released or refunded after that.")
             await progress.news(_AGAIN, "Ask the provider again")
         reversal = await _choose(cancellation)
+    for other in reversal.others:
+        await start_refund(other)
     if reversal.refund is not None:
         progress.tell("Handing the money back to a refund workflow.")
         await start_refund(reversal.refund)

@@ -5,16 +5,16 @@ from functools import partial
 from typing import Annotated, Literal, Self
 
 from fastapi import APIRouter, Request
-from pydantic import AwareDatetime, ConfigDict, Field, StrictBool
+from pydantic import AwareDatetime, ConfigDict, Field, JsonValue, StrictBool
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.deps import Admin, Buyer, Principal, SignedIn, Wired, count, now
+from api.deps import Admin, Buyer, CorrelationId, Principal, SignedIn, Wired, count, now
 from api.limits import Quota
 from api.lists import Page, Paging, page_of
 from api.schemas import Sent
-from db import discounts
+from db import discounts, event_log
 from db.ids import new_id
 from db.pricing import goods_of
 from db.tables import Discount
@@ -26,6 +26,7 @@ from domain.errors import (
     DiscountUsedUp,
     ResourceNotFound,
 )
+from domain.events import Event, EventType
 from domain.ids import DiscountId
 from domain.money import Money
 from domain.orders import Item, Role
@@ -99,13 +100,14 @@ async def list_discounts(caller: SignedIn, wired: Wired, paging: Paging) -> Page
 
 
 @router.post("", operation_id="createDiscount", status_code=201, responses={409: {}})
-async def create_discount(body: NewDiscount, caller: Admin, wired: Wired) -> DiscountView:
+async def create_discount(body: NewDiscount, caller: Admin, wired: Wired, correlation: CorrelationId) -> DiscountView:
     """Make a code. Letters of either case are the same code."""
     at = now()
     row = Discount(id=new_id("dsc"), **body.model_dump(), taken=0, created=at, updated=at)
     try:
         async with wired.database.transaction() as session:
             session.add(row)
+            _log(session, EventType.DISCOUNT_CREATED, row, caller, correlation)
             await session.flush()
             await session.refresh(row)
     except IntegrityError as error:
@@ -114,7 +116,9 @@ async def create_discount(body: NewDiscount, caller: Admin, wired: Wired) -> Dis
 
 
 @router.patch("/{discount_id}", operation_id="changeDiscount")
-async def change_discount(discount_id: DiscountId, body: DiscountChange, caller: Admin, wired: Wired) -> DiscountView:
+async def change_discount(
+    discount_id: DiscountId, body: DiscountChange, caller: Admin, wired: Wired, correlation: CorrelationId
+) -> DiscountView:
     """Switch a code on or off, or change its period and limits; what is left out stays, null takes a limit off."""
     async with wired.database.transaction() as session:
         row = await session.get(Discount, discount_id, with_for_update=True)
@@ -129,6 +133,7 @@ async def change_discount(discount_id: DiscountId, body: DiscountChange, caller:
         if row.starts is not None and row.ends is not None and row.ends <= row.starts:
             raise DiscountIncomplete(problem="It ends before it starts")
         row.updated = now()
+        _log(session, EventType.DISCOUNT_CHANGED, row, caller, correlation, changed=list[JsonValue](sorted(changes)))
     return _view(row, caller)
 
 
@@ -150,6 +155,18 @@ async def try_discount(body: Trial, request: Request, caller: Buyer, wired: Wire
         subtotal=Money(amount=subtotal, currency=currency),
         discount=Money(amount=reduction, currency=currency),
     )
+
+
+def _log(
+    session: AsyncSession,
+    kind: EventType,
+    row: Discount,
+    caller: Principal,
+    correlation: str,
+    **more: JsonValue,
+) -> None:
+    data: dict[str, JsonValue] = {"actor_id": caller.account_id, "active": row.active, **more}
+    event_log.append(session, Event(type=kind, time=row.updated, subject=row.id, data=data, correlation_id=correlation))
 
 
 def _usable(at: datetime) -> ColumnElement[bool]:

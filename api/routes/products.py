@@ -59,15 +59,17 @@ async def list_products(
     Newest first, or by price, or by how well a text fits. A text is looked for among the 500 products that it fits
     best, when there are more.
     """
-    async with wired.database.transaction() as session:
-        if not asked.active:
-            seller = whose(asked, caller)
-            query = select(Product.id).where(~Product.active, Product.archived.is_(None), Product.seller_id == seller)
+    if not asked.active:
+        seller = whose(asked, caller)
+        query = select(Product.id).where(~Product.active, Product.archived.is_(None), Product.seller_id == seller)
+        async with wired.database.transaction() as session:
             page = await page_of(session, query, Product.id, paging, partial(products.shown_page, session))
-            return ProductPage(data=page.data, has_more=page.has_more)
+        return ProductPage(data=page.data, has_more=page.has_more)
+    async with wired.database.transaction() as session:
         found = await search.find(session, asked.wanted, part_of(paging))
         views = await products.shown_page(session, found.ids)
-    return ProductPage(data=tuple(views), has_more=found.has_more, resume=found.resume)
+    shown = tuple(view.for_everybody() for view in views)
+    return ProductPage(data=shown, has_more=found.has_more, resume=found.resume)
 
 
 @router.get("/{product_id}", operation_id="getProduct")

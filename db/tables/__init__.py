@@ -1,6 +1,7 @@
 """All tables, by area."""
 
 from db.tables.accounts import Account, AccountChangeRow
+from db.tables.carts import Cart, CartItem
 from db.tables.catalogue import Category, Hold, HoldState, Product, ShippingRate, Stock, StockMovement, TaxRateRow
 from db.tables.declarative import Table
 from db.tables.discounts import Discount, DiscountUse
@@ -18,6 +19,8 @@ __all__ = [
     "Account",
     "AccountChangeRow",
     "BrowserSession",
+    "Cart",
+    "CartItem",
     "Category",
     "CommandOutcome",
     "CounterKind",

@@ -19,6 +19,8 @@ NAMING = {
 }
 
 AccountKey = Annotated[str, mapped_column(TypeIdColumn("acc"))]
+CartItemKey = Annotated[str, mapped_column(TypeIdColumn("cit"))]
+CartKey = Annotated[str, mapped_column(TypeIdColumn("crt"))]
 CategoryKey = Annotated[str, mapped_column(TypeIdColumn("cat"))]
 DiscountKey = Annotated[str, mapped_column(TypeIdColumn("dsc"))]
 EventKey = Annotated[str, mapped_column(TypeIdColumn("evt"))]

@@ -17,12 +17,12 @@ HoldfastError
 │                              CaptureFailed  MoneyGivenBack  StockBelowHeld  EmailTaken  IncidentClosed
 │                              OrderHeld  OrderNotHeld  OwnAccount  LastAdministrator  AccountStatusFixed
 │                              AccountHasOpenOrders  AccountHasOpenSales  AccountHasUnsettledMoney
-│                              CategoryExists  CategoryInUse  CategoriesFull
+│                              CategoryExists  CategoryInUse  CategoriesFull  CartCheckedOut  CartChanged
 │                              AccountBusy  DiscountUsedUp  DiscountCodeTaken  FulfilmentNotCancellable
 ├── Unprocessable 422          BodyInvalid  MixedCurrencies  ProductUnavailable  ShippingUnavailable
 │                              CurrencyUnsupported  TotalTooLarge  FulfilmentRequired  PasswordUnfit
 │                              DiscountNotApplicable  DiscountIncomplete
-│                              CategoryUnknown  CategoryCycle  CategoryTooDeep
+│                              CategoryUnknown  CategoryCycle  CategoryTooDeep  CartEmpty  CartFull
 ├── IfMatchRequired 428
 ├── RateLimited 429            StreamsExhausted
 ├── Unavailable 503            WorkflowsUnavailable  DatabaseUnavailable
@@ -84,6 +84,10 @@ from domain.errors.calls import (
     WorkflowsUnavailable,
 )
 from domain.errors.catalogue import (
+    CartChanged,
+    CartCheckedOut,
+    CartEmpty,
+    CartFull,
     CategoriesFull,
     CategoryCycle,
     CategoryExists,
@@ -152,6 +156,10 @@ __all__ = [
     "BodyMalformed",
     "BodyTooLarge",
     "CaptureFailed",
+    "CartChanged",
+    "CartCheckedOut",
+    "CartEmpty",
+    "CartFull",
     "CategoriesFull",
     "CategoryCycle",
     "CategoryExists",

@@ -91,3 +91,23 @@ class CategoryCycle(Unprocessable):
 class CategoryTooDeep(Unprocessable):
     code = "category_too_deep"
     sentence = "Categories are at most {limit} levels deep."
+
+
+class CartCheckedOut(Conflict):
+    code = "cart_checked_out"
+    sentence = "The cart {cart_id} became the order {order_id} and takes no more changes."
+
+
+class CartChanged(Conflict):
+    code = "cart_changed"
+    sentence = "The cart {cart_id} was changed while it was checked out; check it out again with another key."
+
+
+class CartEmpty(Unprocessable):
+    code = "cart_empty"
+    sentence = "The cart has nothing in it."
+
+
+class CartFull(Unprocessable):
+    code = "cart_full"
+    sentence = "A cart takes at most {limit} {what}."

@@ -45,12 +45,19 @@ class StripeStatement:
         return ProviderTruth(payments=payments)
 
     def _refunded(self, intent: PaymentIntent) -> list[int]:
-        """The refunds that were not called off and did not fail, in Stripe's units."""
+        """The refunds that were not called off and did not fail, in Stripe's units.
+
+        The release of a hold is one that succeeded without a balance transaction: https://docs.stripe.com/refunds
+        """
         charge = _charge(intent)
         if charge is None or not charge.amount_refunded:
             return []
         refunds = self._client.v1.refunds.list({"payment_intent": intent.id, "limit": 100})
-        return [each.amount for each in refunds.auto_paging_iter() if each.status in {"succeeded", "pending"}]
+        return [
+            each.amount
+            for each in refunds.auto_paging_iter()
+            if each.status == "pending" or (each.status == "succeeded" and each.balance_transaction is not None)
+        ]
 
 
 def _charge(intent: PaymentIntent) -> Charge | None:

@@ -17,7 +17,7 @@ SHACKLE = "Anchor shackle, galvanised"
 CHART = "Chart of the Baltic"
 LIFEBUOY = "Last lifebuoy"
 # The merchant's own; the others in dollars are the seller's.
-JACKET = "Foul-weather jacket"
+COMPASS = "Hand bearing compass"
 
 
 async def paid_automatically(world: World) -> Ending:
@@ -60,7 +60,7 @@ async def reduced_by_a_code(world: World) -> Ending:
 
 async def one_of_two_sellers(world: World) -> Ending:
     """Paid once; the seller calls its part off, the merchant ships the other."""
-    order_id = await world.shop.place(world.products[SHACKLE], beside=[world.products[JACKET]])
+    order_id = await world.shop.place(world.products[SHACKLE], beside=[world.products[COMPASS]])
     await world.becomes(order_id, OrderStatus.CONFIRMED)
     world.tell("paid once; one of two sellers calls its part off")
     await world.shop.call_off(order_id)

@@ -45,6 +45,8 @@ SHARES: dict[Role, tuple[str, ...]] = {
     Role.BUYER: (
         "placeOrder", "payOrder", "cancelOrder", "deliverOrder",
         "getOrder", "listOrders", "listOrderPayments", "getPayment", "tryDiscount",
+        "createCart", "getCart", "addCartItem", "changeCartItem", "removeCartItem",
+        "summarizeCart", "validateCart", "checkOutCart",
     ),
     Role.SELLER: ("createProduct", "adjustStock", "shipOrder", "listProducts", "getProduct", "verifyToken"),
 }  # fmt: skip
@@ -65,12 +67,16 @@ async def world(arena: Arena) -> dict[str, list[str]]:
         for order in orders:
             await incidents.report(session, IncidentKind.PAYMENT_UNKNOWN, order["id"], datetime.now(UTC))
     found = (await arena.get("/v1/incidents", Role.ADMIN))["data"]
+    cart = (await arena.post("/v1/carts", {})).json()["id"]
+    filled = (await arena.post(f"/v1/carts/{cart}/items", {"product_id": goods[0], "quantity": 2})).json()
     return {
         "orders": [order["id"] for order in orders],
         "fulfilments": [each["id"] for order in orders for each in order["fulfilments"]],
         "payments": [each["id"] for order in orders for each in order["payments"]],
         "products": [*goods, new_id("prd")],
         "incidents": [each["id"] for each in found],
+        "carts": [cart],
+        "cart_items": [each["id"] for each in filled["items"]],
         "accounts": [await arena.new_account(role) for role in (Role.BUYER, Role.SELLER, Role.ADMIN)],
     }
 
@@ -98,9 +104,13 @@ def settings(known: dict[str, list[str]]) -> str:
         "path.product_id": "products",
         "path.incident_id": "incidents",
         "path.account_id": "accounts",
+        "path.cart_id": "carts",
+        "path.item_id": "cart_items",
+        "query.country": "countries",
         "body.password": "passwords",
         "body.fulfilment_id": "fulfilments",
         "body.items[*].product_id": "products",
+        "body.product_id": "products",
         "body.shipping_address.country": "countries",
         "body.shipping_method": "methods",
         "body.payment.payment_method_id": "cards",

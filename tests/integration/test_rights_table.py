@@ -47,9 +47,10 @@ async def test_everybody_gets_what_the_table_says(world: World, name: str, metho
 async def status(world: World, row: Row, who: Who, method: str, path: str, *, there: bool) -> int:
     subject = "stripe"
     if row.about is not None:
-        subject = await world.subjects[row.about]() if there else new_id(MISSING[row.about])
+        subject = await world.subjects[row.about]() if there else " ".join(map(new_id, MISSING[row.about].split()))
     body: Any = None if row.body is None else await row.body(world)
-    address = re.sub(r"\{\w+\}", subject, path)
+    ids = iter(subject.split())
+    address = re.sub(r"\{\w+\}", lambda _: next(ids), path) + row.query
     if path.endswith("/events"):
         # It does not end by itself.
         async with world.arena.http.stream(method, address, headers=world.headers(who)) as answer:

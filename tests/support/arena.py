@@ -144,7 +144,17 @@ class Arena:
             session.add(row)
         return account
 
-    async def product(self, *, price: int = 1999, on_hand: int = 100, currency: str = "USD", seller: str = "") -> str:
+    async def product(
+        self,
+        *,
+        price: int = 1999,
+        on_hand: int = 100,
+        currency: str = "USD",
+        seller: str = "",
+        name: str = "Anchor shackle",
+        low_at: int | None = None,
+        **more: Any,
+    ) -> str:
         at = datetime.now(UTC)
         product = new_id("prd")
         async with self.database.transaction() as session:
@@ -152,15 +162,16 @@ class Arena:
                 id=product,
                 seller_id=seller or self.people[Role.SELLER],
                 own_sale=False,
-                name="Anchor shackle",
+                name=name,
                 price=price,
                 currency=currency,
                 created=at,
                 updated=at,
+                **more,
             )
             session.add(row)
             await session.flush()
-            stock.open_stock(session, product, on_hand, at)
+            stock.open_stock(session, product, on_hand, at, low_at=low_at)
         return product
 
     async def headers(self, who: Role | str, key: str | None = None) -> dict[str, str]:

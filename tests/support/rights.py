@@ -52,6 +52,8 @@ class World:
             "product": self.arena.product,
             "category": self.category,
             "discount": self.discount,
+            "cart": self.cart,
+            "cart item": self.cart_item,
             "incident": self.incident,
             "account": lambda: self.arena.new_account(Role.BUYER),
         }
@@ -83,6 +85,16 @@ class World:
         terms = {"code": new_id("key")[-12:].upper(), "kind": "percentage", "percent": 5}
         return str((await self.arena.post("/v1/discounts", terms, Role.ADMIN)).json()["id"])
 
+    async def cart(self) -> str:
+        """A cart of the buyer, with something in it."""
+        return (await self.cart_item()).split()[0]
+
+    async def cart_item(self) -> str:
+        """The ids of a cart of the buyer and of what is in it."""
+        cart = (await self.arena.post("/v1/carts", {})).json()["id"]
+        filled = await self.arena.post(f"/v1/carts/{cart}/items", (await _goods(self))[0])
+        return f"{cart} {filled.json()['items'][0]['id']}"
+
     async def incident(self) -> str:
         subject = new_id("ord")
         async with self.arena.database.transaction() as session:
@@ -108,13 +120,15 @@ async def open_world(arena: Arena) -> World:
 class Row:
     """What callers get: the status for each who may; 403 for `barred`, whatever it is about; 404 for everybody else.
 
-    `about` is what the path names; without it there is no 404. `public` is what all get, signed in or not; but who says
-    who it is, and can't show it, is refused where that makes a difference (`visited`).
+    `about` is what the path names; without it there is no 404. `query` is what the address needs besides. `public` is
+    what all get, signed in or not; but who says who it is, and can't show it, is refused where that makes a difference
+    (`visited`).
     """
 
     may: Mapping[Who, int] = field(default_factory=dict)
     barred: tuple[Who, ...] = ()
     about: str | None = None
+    query: str = ""
     body: Callable[[World], Awaitable[Any]] | None = None
     public: int | None = None
     visited: bool = False
@@ -152,6 +166,10 @@ async def _order(world: World) -> Any:
     return {"items": await _goods(world), "shipping_address": ADDRESS, "payment": CARD}
 
 
+async def _piece(world: World) -> Any:
+    return (await _goods(world))[0]
+
+
 async def _trial(world: World) -> Any:
     return {"code": "NOBODYS", "items": await _goods(world)}
 
@@ -174,6 +192,7 @@ async def _registration(_: World) -> Any:
 
 _OF_ORDER = {Who.BUYER: 200, Who.SELLER: 200, Who.ADMIN: 200}
 _NOT_STAFF = (*BUYERS, *SELLERS)
+_NOT_BUYERS = (*SELLERS, Who.ADMIN)
 _TRACKING = {"carrier": "DHL", "tracking_number": "JD01"}
 _CREDENTIALS = {"email": "nobody@example.com", "password": PASSWORD}
 _PRODUCT = {"name": "Cleat", "price": {"amount": 900, "currency": "USD"}}
@@ -219,15 +238,27 @@ ROWS = {
     "listDiscounts": Row(may=all_of(SIGNED_IN, 200)),
     "createDiscount": Row(may={Who.ADMIN: 201}, barred=_NOT_STAFF, body=_code),
     "changeDiscount": Row(may={Who.ADMIN: 200}, barred=_NOT_STAFF, about="discount", body=sent(active=False)),
-    "tryDiscount": Row(may=all_of(BUYERS, 200), barred=(*SELLERS, Who.ADMIN), body=_trial),
-    "placeOrder": Row(may=all_of(BUYERS, 201), barred=(*SELLERS, Who.ADMIN), body=_order),
+    "tryDiscount": Row(may=all_of(BUYERS, 200), barred=_NOT_BUYERS, body=_trial),
+    "createCart": Row(may=all_of(BUYERS, 201), barred=_NOT_BUYERS),
+    "getCart": Row(may={Who.BUYER: 200}, barred=_NOT_BUYERS, about="cart"),
+    "addCartItem": Row(may={Who.BUYER: 200}, barred=_NOT_BUYERS, about="cart", body=_piece),
+    "changeCartItem": Row(may={Who.BUYER: 200}, barred=_NOT_BUYERS, about="cart item", body=sent(quantity=2)),
+    "removeCartItem": Row(may={Who.BUYER: 200}, barred=_NOT_BUYERS, about="cart item"),
+    "summarizeCart": Row(
+        may={Who.BUYER: 200}, barred=_NOT_BUYERS, about="cart", query="?country=US&region=CA&postal_code=94601"
+    ),
+    "validateCart": Row(may={Who.BUYER: 200}, barred=_NOT_BUYERS, about="cart"),
+    "checkOutCart": Row(
+        may={Who.BUYER: 201}, barred=_NOT_BUYERS, about="cart", body=sent(shipping_address=ADDRESS, payment=CARD)
+    ),
+    "placeOrder": Row(may=all_of(BUYERS, 201), barred=_NOT_BUYERS, body=_order),
     "listOrders": Row(may=all_of(SIGNED_IN, 200)),
     "getOrder": Row(may=_OF_ORDER, about="order"),
     "getOrderStatus": Row(may=_OF_ORDER, about="order"),
     "getTimeline": Row(may=_OF_ORDER, about="order"),
     "followOrder": Row(may=_OF_ORDER, about="order"),
     # Paid already: what the buyer is told is not about rights.
-    "payOrder": Row(may={Who.BUYER: 409}, barred=(*SELLERS, Who.ADMIN), about="order", body=sent(payment=CARD)),
+    "payOrder": Row(may={Who.BUYER: 409}, barred=_NOT_BUYERS, about="order", body=sent(payment=CARD)),
     "shipOrder": Row(may={Who.SELLER: 200, Who.ADMIN: 200}, barred=BUYERS, about="order", body=sent(**_TRACKING)),
     # Not shipped yet.
     "deliverOrder": Row(may=dict.fromkeys(_OF_ORDER, 409), about="order", body=sent()),
@@ -257,6 +288,8 @@ MISSING = {
     "product": "prd",
     "category": "cat",
     "discount": "dsc",
+    "cart": "crt",
+    "cart item": "crt cit",
     "incident": "inc",
     "account": "acc",
 }

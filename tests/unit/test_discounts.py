@@ -53,7 +53,7 @@ def test_a_fixed_discount_is_never_more_than_the_goods() -> None:
 
 
 @unhurried
-@given(subtotal=st.integers(0, 10**13), percent=st.decimals("0.01", "100", places=2))
+@given(subtotal=st.integers(10**4, 10**13), percent=st.decimals("0.01", "100", places=2))
 def test_a_percentage_takes_off_no_more_than_the_goods_and_rounds_by_half_a_unit(
     subtotal: int, percent: Decimal
 ) -> None:
@@ -78,6 +78,11 @@ def test_a_code_is_for_goods_of_its_minimum_in_its_currency() -> None:
     assert refused(terms, 999) == "below_minimum"
     assert refused(terms, currency="EUR") == "other_currency"
     assert percentage().reduction("EUR", 1000, NOON) == 100
+
+
+def test_a_share_that_rounds_to_nothing_is_no_discount() -> None:
+    assert refused(percentage("0.05"), 999) == "nothing_off"
+    assert refused(percentage(), 0) == "nothing_off"
 
 
 def test_a_code_that_is_switched_off_is_as_good_as_unknown() -> None:

@@ -15,6 +15,8 @@ from domain.ids import OrderId, human_number
 KINDS = {name: each for name, each in vars(domain.ids).items() if name.endswith("Id")}
 PREFIXES = {
     "AccountId": "acc",
+    "CartId": "crt",
+    "CartItemId": "cit",
     "CategoryId": "cat",
     "DiscountId": "dsc",
     "EventId": "evt",

@@ -146,7 +146,8 @@ async def test_a_part_that_is_called_off_last_lets_a_delivered_order_come_to_its
 
 
 async def test_two_parts_of_the_same_price_are_two_refunds(arena: Arena) -> None:
-    bought = await buy(arena, 3)
+    # Both are under way at the same time.
+    bought = await buy(arena, 3, card="pm_card_pendingRefund")
 
     await bought.call_off(0)
     await bought.call_off(1)
