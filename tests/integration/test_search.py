@@ -221,14 +221,14 @@ async def test_what_can_be_sold_is_told_from_what_can_not(arena: Arena) -> None:
     assert await listed(arena) == [sold_out, plenty]
 
 
-@pytest.mark.parametrize("strange", STRANGE)
-async def test_no_text_is_too_strange(arena: Arena, strange: str) -> None:
+async def test_no_text_is_too_strange(arena: Arena) -> None:
     product = await arena.product(name="Rope a b")
 
-    for sort in ("relevance", "newest") if strange.strip() else ("newest",):
-        answer = await arena.http.get("/v1/products", params={"q": strange, "sort": sort})
-        assert answer.status_code == 200, (strange, answer.text)
-        assert {each["id"] for each in answer.json()["data"]} <= {product}
+    for strange in STRANGE:
+        for sort in ("relevance", "newest") if strange.strip() else ("newest",):
+            answer = await arena.http.get("/v1/products", params={"q": strange, "sort": sort})
+            assert answer.status_code == 200, (strange, answer.text)
+            assert {each["id"] for each in answer.json()["data"]} <= {product}, strange
 
 
 @pytest.mark.parametrize("refused", ["a\x00b", "a" * 201])
