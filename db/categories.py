@@ -13,7 +13,7 @@ from domain.categories import MAX_CATEGORIES, Tree
 from domain.errors import CategoriesFull, CategoryExists, CategoryInUse, CategoryUnknown, ResourceNotFound
 
 # Any number that no other advisory lock of the database has.
-_TREE_LOCK = 7_301_884_001
+_TREE_LOCK = 730_188
 
 
 async def add(session: AsyncSession, fields: Mapping[str, Any], at: datetime) -> Category:

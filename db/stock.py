@@ -74,14 +74,16 @@ async def take(
 
 async def adjust(
     session: AsyncSession, product_id: str, delta: int, *, reason: str, source: tuple[str, str], cause: Cause
-) -> Stock:
-    """Change what lies on the shelf, and log when there is little from now on.
+) -> Stock | None:
+    """Change what lies on the shelf, and log when there is little from now on; None when the source's change stands.
 
     Raises StockBelowHeld when less would be left than orders were promised.
     """
     level = await session.get(Stock, product_id, with_for_update=True)
     if level is None:
         raise ResourceNotFound(resource="product", id=product_id)
+    if await _adjusted(session, source):
+        return None
     if level.on_hand + delta < level.held:
         raise StockBelowHeld(product_id=product_id, held=level.held, on_hand=level.on_hand + delta)
     level.on_hand += delta
@@ -103,8 +105,8 @@ async def watch(session: AsyncSession, product_id: str, low_at: int | None) -> b
     return changed
 
 
-async def adjusted(session: AsyncSession, source: tuple[str, str]) -> bool:
-    """Whether the source's change stands already."""
+async def _adjusted(session: AsyncSession, source: tuple[str, str]) -> bool:
+    """Looked at under the lock, or a repeat at the same time would see nothing yet."""
     kind, identity = source
     found = await session.scalar(
         select(StockMovement.id).where(StockMovement.source_kind == kind, StockMovement.source_id == identity)

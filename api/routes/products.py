@@ -131,10 +131,8 @@ async def adjust_stock(
         source = ("request", claim.request_id)
         cause = Cause(at=claim.created, correlation_id=correlation, causation_id=claim.request_id)
         async with wired.database.transaction() as session:
-            if not await stock.adjusted(session, source):
-                level = await stock.adjust(
-                    session, product_id, body.delta, reason=body.reason, source=source, cause=cause
-                )
+            level = await stock.adjust(session, product_id, body.delta, reason=body.reason, source=source, cause=cause)
+            if level is not None:
                 event_log.append(session, _adjusted(level, body, acting, cause))
                 await session.flush()
             view = await products.shown(session, product_id, acting)
