@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from db.tables import Account, LedgerAccount, LedgerEntry, LedgerPosting, OrderLine
-from domain.ledger import EntryKind
+from db.tables import Account, OrderLine
 from domain.orders import Role
 from tests.support.arena import Arena
+from tests.support.ledger import sale_postings
 
 TENTH: dict[str, Any] = {"code": "SPRING", "kind": "percentage", "percent": 10}
 ALL_OF_IT: dict[str, Any] = {"code": "GIFT", "kind": "percentage", "percent": 100}
@@ -31,17 +31,6 @@ async def sold(arena: Arena, order: str) -> None:
     await arena.insist(order, "ship", Role.ADMIN)
     await arena.insist(order, "deliver")
     await arena.until(order, status="completed")
-
-
-async def postings(arena: Arena, order: str) -> dict[str, int]:
-    query = (
-        select(LedgerAccount.account, LedgerPosting.amount)
-        .join(LedgerPosting, LedgerPosting.account_id == LedgerAccount.id)
-        .join(LedgerEntry, LedgerEntry.id == LedgerPosting.entry_id)
-        .where(LedgerEntry.kind == EntryKind.SALE, LedgerEntry.source_id == order)
-    )
-    async with arena.database.transaction() as session:
-        return {str(account): int(amount) for account, amount in await session.execute(query)}
 
 
 async def test_a_code_lowers_what_is_charged_and_taxed(arena: Arena) -> None:
@@ -69,7 +58,7 @@ async def test_the_merchant_bears_the_discount_and_keeps_its_commission(arena: A
 
     await sold(arena, order)
 
-    assert await postings(arena, order) == {
+    assert await sale_postings(arena, order) == {
         "customer_funds_held": 2429,
         "discount_expense": 200,
         "seller_payable": -1799,
@@ -89,7 +78,7 @@ async def test_a_seller_s_own_rate_goes_before_the_usual_one_and_is_frozen_at_sa
     await _agree(arena, seller, "0.5")
     await sold(arena, order)
 
-    assert (await postings(arena, order))["commission"] == -100
+    assert (await sale_postings(arena, order))["commission"] == -100
     async with arena.database.transaction() as session:
         line = await session.scalar(select(OrderLine).where(OrderLine.order_id == order))
     assert line is not None
@@ -111,7 +100,7 @@ async def test_an_order_that_costs_nothing_asks_no_provider(arena: Arena) -> Non
     assert order["totals"]["total"]["amount"] == 0
     await sold(arena, order["id"])
     assert [each for each in await asyncio.to_thread(arena.stripe.requests) if each["method"] == "POST"] == []
-    assert await postings(arena, order["id"]) == {"discount_expense": 1999, "seller_payable": -1999}
+    assert await sale_postings(arena, order["id"]) == {"discount_expense": 1999, "seller_payable": -1999}
     assert (await arena.audit())[1] == ()
 
 
