@@ -15,6 +15,8 @@ from domain.incidents import IncidentKind
 from domain.orders import Role
 from tests.proof.sizes import FULL, sized
 from tests.support.arena import Arena
+from tests.support.carts import new_cart
+from tests.support.catalogue import category
 
 CHECKS = (
     "not_a_server_error",
@@ -41,6 +43,8 @@ SHARES: dict[Role, tuple[str, ...]] = {
     Role.BUYER: (
         "placeOrder", "payOrder", "cancelOrder", "deliverOrder",
         "getOrder", "listOrders", "listOrderPayments", "getPayment",
+        "createCart", "getCart", "addCartItem", "changeCartItem", "removeCartItem",
+        "summarizeCart", "validateCart", "checkOutCart",
     ),
     Role.SELLER: ("createProduct", "adjustStock", "shipOrder", "listProducts", "getProduct", "verifyToken"),
 }  # fmt: skip
@@ -59,18 +63,25 @@ async def world(arena: Arena) -> dict[str, list[str]]:
         for order in orders:
             await incidents.report(session, IncidentKind.PAYMENT_UNKNOWN, order["id"], datetime.now(UTC))
     found = (await arena.get("/v1/incidents", Role.ADMIN))["data"]
+    carts = [await new_cart(arena, (goods[0], 1)) for _ in range(3)]
+    deck = await category(arena, "deck")
+    await category(arena, "lights", "deck")
     return {
         "orders": [order["id"] for order in orders],
         "fulfilments": [each["id"] for order in orders for each in order["fulfilments"]],
         "payments": [each["id"] for order in orders for each in order["payments"]],
         "products": [*goods, new_id("prd")],
         "incidents": [each["id"] for each in found],
+        "carts": [each["id"] for each in carts],
+        "items": [each["items"][0]["id"] for each in carts],
+        "categories": [deck["id"]],
+        "slugs": ["deck", "lights"],
     }
 
 
 def settings(known: dict[str, list[str]]) -> str:
     """The configuration of schemathesis: ids that exist are used often, and nothing depends on earlier answers."""
-    dictionaries = {**known, "cards": CARDS, "countries": ["US", "DE"], "methods": ["standard"]}
+    dictionaries = {**known, "cards": CARDS, "countries": ["US", "DE"], "methods": ["standard"], "tags": ["*"]}
     lines = ["[generation]", "deterministic = true", f"max-examples = {EXAMPLES}"]
     lines += ['database = "none"', "[phases.fuzzing.error-feedback]", "enabled = false"]
     lines += ["[phases.coverage.generation]", f'mode = "{COVERAGE}"']
@@ -84,6 +95,16 @@ def settings(known: dict[str, list[str]]) -> str:
         "path.payment_id": "payments",
         "path.product_id": "products",
         "path.incident_id": "incidents",
+        "path.cart_id": "carts",
+        "path.item_id": "items",
+        "path.category_id": "categories",
+        "header.If-Match": "tags",
+        "query.country": "countries",
+        "query.shipping_method": "methods",
+        "query.category": "slugs",
+        "body.category": "slugs",
+        "body.parent": "slugs",
+        "body.product_id": "products",
         "body.fulfilment_id": "fulfilments",
         "body.items[*].product_id": "products",
         "body.shipping_address.country": "countries",

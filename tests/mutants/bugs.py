@@ -4,6 +4,7 @@ from tests.mutants.asking import ASKING
 from tests.mutants.deciding import DECIDING
 from tests.mutants.noticing import NOTICING
 from tests.mutants.recording import RECORDING
+from tests.mutants.selling import SELLING
 from tests.mutants.watching import WATCHING
 
-BUGS = (*ASKING, *RECORDING, *DECIDING, *NOTICING, *WATCHING)
+BUGS = (*ASKING, *RECORDING, *DECIDING, *NOTICING, *WATCHING, *SELLING)
