@@ -3,7 +3,7 @@
 from tests.mutants.bug import Bug
 
 _CATALOGUE = "integration/test_catalogue.py::"
-_CARTS = "integration/test_carts.py::"
+_CHECKOUT = "integration/test_cart_checkout.py::"
 _LEVELS = "integration/test_stock_levels.py::"
 _SEARCH = "integration/test_search.py::"
 
@@ -71,7 +71,7 @@ SELLING = (
         "db/carts.py",
         "session.get_one(Cart, cart_id, with_for_update=True)",
         "session.get_one(Cart, cart_id)",
-        (_CARTS + "test_checkouts_at_once_with_different_keys_make_one_order",),
+        (_CHECKOUT + "test_checkouts_at_once_with_different_keys_make_one_order",),
     ),
     Bug(
         "changed_cart_closed",
@@ -79,6 +79,6 @@ SELLING = (
         "db/carts.py",
         "    if cart.version != version:\n",
         "    if not version:\n",
-        (_CARTS + "test_a_cart_that_is_changed_while_it_is_checked_out_stays_open",),
+        (_CHECKOUT + "test_a_cart_that_is_changed_while_it_is_checked_out_stays_open",),
     ),
 )
