@@ -16,6 +16,8 @@ from domain.incidents import IncidentKind
 from domain.orders import Role
 from tests.proof.sizes import FULL, sized
 from tests.support.arena import Arena
+from tests.support.carts import new_cart
+from tests.support.catalogue import category
 from workflows.schedules import ensure_schedules
 
 CHECKS = (
@@ -52,6 +54,31 @@ SHARES: dict[Role, tuple[str, ...]] = {
 }  # fmt: skip
 CARDS = ["pm_card_visa", "pm_card_chargeDeclined", "pm_card_authenticationRequired"]
 
+# Which of the dictionaries a value is drawn from.
+PLACES = {
+    "path.order_id": "orders",
+    "path.payment_id": "payments",
+    "path.product_id": "products",
+    "path.incident_id": "incidents",
+    "path.account_id": "accounts",
+    "body.password": "passwords",
+    "path.cart_id": "carts",
+    "path.item_id": "items",
+    "path.category_id": "categories",
+    "header.If-Match": "tags",
+    "query.country": "countries",
+    "query.shipping_method": "methods",
+    "query.category": "slugs",
+    "body.category": "slugs",
+    "body.parent": "slugs",
+    "body.fulfilment_id": "fulfilments",
+    "body.items[*].product_id": "products",
+    "body.product_id": "products",
+    "body.shipping_address.country": "countries",
+    "body.shipping_method": "methods",
+    "body.payment.payment_method_id": "cards",
+}
+
 
 async def world(arena: Arena) -> dict[str, list[str]]:
     """Things to be found: orders in every state, one of another buyer, goods in two currencies, incidents."""
@@ -67,16 +94,19 @@ async def world(arena: Arena) -> dict[str, list[str]]:
         for order in orders:
             await incidents.report(session, IncidentKind.PAYMENT_UNKNOWN, order["id"], datetime.now(UTC))
     found = (await arena.get("/v1/incidents", Role.ADMIN))["data"]
-    cart = (await arena.post("/v1/carts", {})).json()["id"]
-    filled = (await arena.post(f"/v1/carts/{cart}/items", {"product_id": goods[0], "quantity": 2})).json()
+    carts = [await new_cart(arena, (goods[0], 1)) for _ in range(3)]
+    deck = await category(arena, "deck")
+    await category(arena, "lights", "deck")
     return {
         "orders": [order["id"] for order in orders],
         "fulfilments": [each["id"] for order in orders for each in order["fulfilments"]],
         "payments": [each["id"] for order in orders for each in order["payments"]],
         "products": [*goods, new_id("prd")],
         "incidents": [each["id"] for each in found],
-        "carts": [cart],
-        "cart_items": [each["id"] for each in filled["items"]],
+        "carts": [each["id"] for each in carts],
+        "items": [each["items"][0]["id"] for each in carts],
+        "categories": [deck["id"]],
+        "slugs": ["deck", "lights"],
         "accounts": [await arena.new_account(role) for role in (Role.BUYER, Role.SELLER, Role.ADMIN)],
     }
 
@@ -89,6 +119,7 @@ def settings(known: dict[str, list[str]]) -> str:
         "cards": CARDS,
         "countries": ["US", "DE"],
         "methods": ["standard"],
+        "tags": ["*"],
     }
     lines = ["[generation]", "deterministic = true", f"max-examples = {EXAMPLES}"]
     lines += ['database = "none"', "[phases.fuzzing.error-feedback]", "enabled = false"]
@@ -98,23 +129,7 @@ def settings(known: dict[str, list[str]]) -> str:
     for name, values in dictionaries.items():
         lines += [f"[dictionaries.{name}]", f"values = {json.dumps(values)}"]
     lines.append("[parameters]")
-    for place, name in {
-        "path.order_id": "orders",
-        "path.payment_id": "payments",
-        "path.product_id": "products",
-        "path.incident_id": "incidents",
-        "path.account_id": "accounts",
-        "path.cart_id": "carts",
-        "path.item_id": "cart_items",
-        "query.country": "countries",
-        "body.password": "passwords",
-        "body.fulfilment_id": "fulfilments",
-        "body.items[*].product_id": "products",
-        "body.product_id": "products",
-        "body.shipping_address.country": "countries",
-        "body.shipping_method": "methods",
-        "body.payment.payment_method_id": "cards",
-    }.items():
+    for place, name in PLACES.items():
         lines.append(f'"{place}" = {{ dictionary = "{name}", probability = 0.8 }}')
     return "\n".join(lines)
 

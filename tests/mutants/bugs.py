@@ -6,7 +6,8 @@ from tests.mutants.deciding import DECIDING
 from tests.mutants.noticing import NOTICING
 from tests.mutants.recording import RECORDING
 from tests.mutants.selling import SELLING
+from tests.mutants.shopping import SHOPPING
 from tests.mutants.telling import TELLING
 from tests.mutants.watching import WATCHING
 
-BUGS = (*ASKING, *RECORDING, *DECIDING, *NOTICING, *WATCHING, *SELLING, *TELLING, *ADMITTING)
+BUGS = (*ASKING, *RECORDING, *DECIDING, *NOTICING, *WATCHING, *SELLING, *SHOPPING, *TELLING, *ADMITTING)
