@@ -216,9 +216,18 @@ TAMPERING: list[tuple[set[Invariant], list[str]]] = [
             "UPDATE refunds SET status = 'processing'",
         ],
     ),
-    ({END, I.HOLDS_ENDED, I.EVENTS_LEGAL}, ["UPDATE orders SET status = 'cancelled' WHERE id = %(paid)s"]),
-    ({END, I.HOLDS_ENDED, I.EVENTS_LEGAL}, ["UPDATE orders SET status = 'failed' WHERE id = %(held)s"]),
-    ({I.SALE_POSTED, I.EVENTS_LEGAL}, ["UPDATE orders SET status = 'completed' WHERE id = %(refunded)s"]),
+    (
+        {END, I.HOLDS_ENDED, I.DISCOUNT_USES_ENDED, I.EVENTS_LEGAL},
+        ["UPDATE orders SET status = 'cancelled' WHERE id = %(paid)s"],
+    ),
+    (
+        {END, I.HOLDS_ENDED, I.DISCOUNT_USES_ENDED, I.EVENTS_LEGAL},
+        ["UPDATE orders SET status = 'failed' WHERE id = %(held)s"],
+    ),
+    (
+        {I.SALE_POSTED, I.DISCOUNT_USES_ENDED, I.EVENTS_LEGAL},
+        ["UPDATE orders SET status = 'completed' WHERE id = %(refunded)s"],
+    ),
     ({I.STOCK_ON_HAND}, ["UPDATE stock SET on_hand = on_hand - 1"]),
     ({I.STOCK_ON_HAND}, ["DELETE FROM stock_movements WHERE delta < 0"]),
     ({I.STOCK_HELD}, ["UPDATE stock SET held = held + 1"]),
