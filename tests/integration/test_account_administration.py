@@ -76,7 +76,7 @@ async def test_an_access_token_of_a_blocked_account_moves_nothing(desk: FrontDes
 
     headers = {"Authorization": f"Bearer {seller.tokens['access_token']}", "Idempotency-Key": "k"}
     path = f"/v1/products/{made.json()['id']}/stock"
-    refused = await seller.http.post(path, json={"delta": 5, "reason": "found"}, headers=headers)
+    refused = await seller.http.post(path, json={"delta": 5, "reason": "received"}, headers=headers)
 
     assert told(refused) == (401, "token_invalid")
     assert (await seller.http.get("/v1/products")).json()["data"] == [], "nothing of a blocked seller is for sale"
