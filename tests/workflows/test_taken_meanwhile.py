@@ -71,7 +71,7 @@ async def test_money_that_somebody_took_at_the_provider_goes_back_with_the_order
     product = await arena.product(on_hand=3)
     order = (await arena.place(product, capture="manual")).json()["id"]
     # Nobody is told: the cancellation is the first to meet it.
-    arena.stripe.script(webhooks={"drop": 1.0})
+    arena.stripe.script(webhooks=DEAF)
     arena.stripe.client().v1.payment_intents.capture(intent_of(arena, order).id)
 
     cancelled = await arena.insist(order, "cancel")
