@@ -27,6 +27,8 @@ _DESCRIPTIONS = {
     422: "Unprocessable Content",
     503: "Service Unavailable; repeat the request after `Retry-After` seconds.",
 }
+# RFC 9110 gave these other names. FastAPI fills in Python's, which are the old ones before Python 3.13.
+_RENAMED = {413, 422}
 
 
 class Flaw(Value):
@@ -72,8 +74,10 @@ def _complete(operation: dict[str, Any], route: RouteContext) -> None:
     for status in _refusals(operation, route):
         responses.setdefault(str(status), {"description": _DESCRIPTIONS[status]})
     for status, response in responses.items():
+        if int(status) in _RENAMED:
+            response["description"] = _DESCRIPTIONS[int(status)]
         if status == "422":
-            response.update(description=_DESCRIPTIONS[422], content=_problem())
+            response["content"] = _problem()
         elif status >= "400":
             response.setdefault("content", _problem())
     for parameter in operation.get("parameters", ()):
