@@ -5,6 +5,7 @@
 PYTHON ?= python3
 SETTLED := .venv/.settled
 RUN := .venv/bin
+TOOLS := node_modules/.settled
 # Published API descriptions that requests and replies are checked against; tests that want them skip without.
 SPECS := $(abspath ../shared/specs)
 export HOLDFAST_SPECS ?= $(if $(wildcard $(SPECS)),$(SPECS))
@@ -29,15 +30,17 @@ prove: $(SETTLED) ## run the fault and proof suites in full size, write docs/pro
 mutants: $(SETTLED) ## switch on deliberate bugs, each alone: a test has to catch each
 	$(RUN)/python -m tests.mutants
 
-check: $(SETTLED) ## lint, types, import contracts, sizes
+check: $(SETTLED) $(TOOLS) ## lint, types, import contracts, sizes, the API's description
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy
 	$(RUN)/lint-imports
 	$(RUN)/pytest -q tests/architecture
+	npx --no-install redocly lint docs/openapi.json
 
 bench: $(SETTLED) ## measure ratios in one run and print them
 	$(RUN)/python -m benchmarks
+	$(RUN)/python -m benchmarks.search
 
 migrate: $(SETTLED) ## bring the database of DATABASE_URL to the newest schema
 	$(RUN)/holdfast migrate
@@ -45,7 +48,7 @@ migrate: $(SETTLED) ## bring the database of DATABASE_URL to the newest schema
 replay: $(SETTLED) ## record the histories of tests/replay anew
 	$(RUN)/pytest -q tests/replay/record.py
 
-openapi: $(SETTLED) ## write the OpenAPI snapshot anew
+openapi: $(SETTLED) ## write the OpenAPI snapshot and its Postman collection anew
 	HOLDFAST_RECORD=1 $(RUN)/pytest -q tests/architecture/test_openapi.py
 
 # uv comes from PyPI into the environment that it then fills exactly as locked.
@@ -53,4 +56,8 @@ $(SETTLED): pyproject.toml uv.lock
 	test -x $(RUN)/python || $(PYTHON) -m venv .venv
 	test -x $(RUN)/uv || $(RUN)/python -m pip install --quiet 'uv>=0.13,<0.14'
 	$(RUN)/uv sync --locked --quiet
+	touch $@
+
+$(TOOLS): package.json package-lock.json
+	npm ci --silent
 	touch $@

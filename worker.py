@@ -6,13 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from temporalio.client import Client, Interceptor
+from temporalio.client import Client
 from temporalio.common import WorkerDeploymentVersion
-from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.envconfig import ClientConfig
 from temporalio.worker import PollerBehaviorAutoscaling, Worker, WorkerDeploymentConfig
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.attempts import AttemptActivities
 from activities.audit import AuditActivities
@@ -21,18 +20,28 @@ from activities.crash_points import CrashPoint
 from activities.failures import DomainErrors
 from activities.fulfilment import FulfilmentActivities
 from activities.heartbeats import Heartbeats
+from activities.letters import Letters
+from activities.mails import MailActivities
+from activities.metrics import WorkerMetrics, keep_figures, metrics_served
+from activities.observing import Observing
 from activities.orders import OrderActivities
+from activities.parts import PartActivities
 from activities.payments import PaymentActivities
 from activities.refunds import RefundActivities
 from activities.repair import RepairActivities
 from activities.sweep import SweepActivities
 from db.session import Database
 from domain.gateway import PaymentGateway
+from domain.tracing import Tracer
+from providers.observed import ObservedGateway
+from providers.smtp import Server, SmtpPost, Tls
 from providers.stripe import NAME as STRIPE
 from providers.stripe.gateway import StripeGateway
 from settings import Settings
 from workflows.audit import AuditWorkflow
-from workflows.names import AUDIT, ORDERS, REPAIR, SWEEP, provider_queue
+from workflows.connecting import connect
+from workflows.mails import MailWorkflow
+from workflows.names import AUDIT, MAILS, ORDERS, REPAIR, SWEEP, provider_queue
 from workflows.order import OrderWorkflow
 from workflows.refund import RefundWorkflow
 from workflows.roll import TemporalRoll
@@ -40,9 +49,12 @@ from workflows.schedules import ensure_schedules
 from workflows.sweep import SweepWorkflow
 from workflows.waking import TemporalWaker
 
+if TYPE_CHECKING:
+    from providers.tracing import OpenTelemetry
+
 Step = Callable[..., Any]
 
-WORKFLOWS = [OrderWorkflow, RefundWorkflow, SweepWorkflow, AuditWorkflow]
+WORKFLOWS = [OrderWorkflow, RefundWorkflow, SweepWorkflow, AuditWorkflow, MailWorkflow]
 
 # What runs, as Temporal shows it. Left to itself the SDK hashes every module that is loaded: three seconds of CPU.
 RELEASE = WorkerDeploymentConfig(
@@ -56,12 +68,18 @@ GRACE = timedelta(seconds=25)
 STICKY_TIMEOUT = timedelta(seconds=3)
 # How long heartbeats may be held back: below a third of what they are waited for.
 THROTTLE = timedelta(seconds=3)
+# Spans are made from within workflows, by modules that must be the same ones as outside.
+SANDBOX = SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules("opentelemetry"))
 
 
-async def connect(interceptors: Sequence[Interceptor] = ()) -> Client:
-    """A client by Temporal's own configuration (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TLS, profiles)."""
-    config = ClientConfig.load_client_connect_config()
-    return await Client.connect(**config, data_converter=pydantic_data_converter, interceptors=interceptors)
+def tracing(settings: Settings, service: str) -> "OpenTelemetry | None":
+    """What traces, when a collector is named."""
+    if settings.otlp_endpoint is None:
+        return None
+    # The extra `tracing` is one that a deployment goes without.
+    from providers.tracing import to_collector  # noqa: PLC0415
+
+    return to_collector(settings.otel_service_name or service)
 
 
 def crash_points(settings: Settings) -> list[CrashPoint]:
@@ -72,28 +90,43 @@ def crash_points(settings: Settings) -> list[CrashPoint]:
     return [CrashPoint(settings.crash_point, settings.crash_mark)]
 
 
-def gateways(settings: Settings) -> Mapping[str, PaymentGateway]:
+def gateways(settings: Settings, metrics: WorkerMetrics, tracer: Tracer | None) -> Mapping[str, PaymentGateway]:
     """The configured payment providers, by name."""
     assert settings.stripe_api_key is not None, "HOLDFAST_STRIPE_API_KEY is not set"
-    return {
-        STRIPE: StripeGateway(
-            settings.stripe_api_key.get_secret_value(),
-            api_base=settings.stripe_api_base,
-            timeout=(settings.stripe_connect_timeout, settings.stripe_read_timeout),
-        )
-    }
+    stripe = StripeGateway(
+        settings.stripe_api_key.get_secret_value(),
+        api_base=settings.stripe_api_base,
+        timeout=(settings.stripe_connect_timeout, settings.stripe_read_timeout),
+    )
+    return {STRIPE: ObservedGateway(stripe, STRIPE, metrics.provider_call, tracer)}
+
+
+def mailing(settings: Settings, database: Database) -> MailActivities | None:
+    """None without a mail server: then nobody is told anything by mail."""
+    if settings.smtp_host is None:
+        return None
+    assert settings.mail_from is not None, "HOLDFAST_MAIL_FROM is not set"
+    password = settings.smtp_password
+    server = Server(
+        settings.smtp_host,
+        settings.smtp_port,
+        Tls(settings.smtp_tls),
+        settings.smtp_username,
+        None if password is None else password.get_secret_value(),
+        settings.smtp_timeout,
+    )
+    letters = Letters(
+        shop=settings.shop_name, domain=settings.mail_from.rpartition("@")[2], locale=settings.mail_locale
+    )
+    return MailActivities(database, SmtpPost(server, sender=settings.mail_from, name=settings.shop_name), letters)
 
 
 def orders_worker(
     client: Client, database: Database, *, more_workflows: Sequence[type] = (), more_steps: Sequence[Step] = ()
 ) -> Worker:
     """Workflows and their database steps, which run as local activities beside them."""
-    orders, attempts, fulfilment = (
-        OrderActivities(database),
-        AttemptActivities(database),
-        FulfilmentActivities(database),
-    )
-    cancellation, refunds = CancellationActivities(database), RefundActivities(database)
+    orders, attempts, refunds = OrderActivities(database), AttemptActivities(database), RefundActivities(database)
+    fulfilment, cancellation = FulfilmentActivities(database), CancellationActivities(database)
     return Worker(
         client,
         task_queue=ORDERS,
@@ -106,6 +139,7 @@ def orders_worker(
             fulfilment.begin_shipment,
             fulfilment.ship,
             fulfilment.deliver,
+            PartActivities(database).call_off,
             cancellation.begin,
             cancellation.record_void,
             cancellation.finish,
@@ -114,6 +148,7 @@ def orders_worker(
         ],
         interceptors=[DomainErrors()],
         deployment_config=RELEASE,
+        workflow_runner=SANDBOX,
         no_remote_activities=True,
         # A connection for every step, and twice as many tasks as steps. What waits for a step in here runs out of time
         # when there are many more; what waits in the server's queue has no limit, but is overtaken by newcomers.
@@ -163,6 +198,11 @@ def audit_worker(client: Client, database: Database) -> Worker:
     return _looking(client, AUDIT, [audit.books, audit.roll])
 
 
+def mail_worker(client: Client, posting: MailActivities) -> Worker:
+    """Mails; their workflow runs among the others."""
+    return _looking(client, MAILS, [posting.collect, posting.send])
+
+
 def _looking(client: Client, queue: str, looks: Sequence[Step]) -> Worker:
     """One look at a time."""
     return Worker(
@@ -189,13 +229,19 @@ def repair_worker(client: Client, database: Database) -> Worker:
     )
 
 
-def all_workers(client: Client, database: Database, providers: Mapping[str, PaymentGateway]) -> list[Worker]:
+def all_workers(
+    client: Client,
+    database: Database,
+    providers: Mapping[str, PaymentGateway],
+    posting: MailActivities | None = None,
+) -> list[Worker]:
     """Everything that a deployment of one process runs."""
     return [
         orders_worker(client, database),
         repair_worker(client, database),
         sweep_worker(client, database),
         audit_worker(client, database),
+        *([] if posting is None else [mail_worker(client, posting)]),
         *(provider_worker(client, providers, name) for name in providers),
     ]
 
@@ -213,16 +259,26 @@ def settle_heap() -> None:
 async def run(settings: Settings, stop: asyncio.Event, on_ready: Callable[[], None]) -> None:
     """Work until `stop` is set; `on_ready` is called once the workers poll."""
     database = Database(settings.database_url.get_secret_value(), pool_size=settings.database_pool_size)
-    client, providers = await connect(crash_points(settings)), gateways(settings)
-    await ensure_schedules(client)
-    workers = all_workers(client, database, providers)
+    metrics, traces = WorkerMetrics(), tracing(settings, "holdfast-worker")
+    interceptors = [*([] if traces is None else [traces.interceptor]), Observing(metrics), *crash_points(settings)]
+    client = await connect(interceptors, metrics_address=settings.temporal_metrics_address)
+    posting = mailing(settings, database)
+    if posting is not None:
+        await posting.begin()
+    await ensure_schedules(client, mails=posting is not None)
+    workers = all_workers(client, database, gateways(settings, metrics, traces), posting)
     settle_heap()
     try:
-        async with asyncio.TaskGroup() as group:
-            running = [group.create_task(worker.run()) for worker in workers]
-            on_ready()
-            await stop.wait()
-            await asyncio.gather(*(worker.shutdown() for worker in workers))
-            await asyncio.gather(*running)
+        with metrics_served(settings.worker_metrics_address, metrics):
+            async with asyncio.TaskGroup() as group:
+                running = [group.create_task(worker.run()) for worker in workers]
+                figures = group.create_task(keep_figures(database, metrics))
+                on_ready()
+                await stop.wait()
+                figures.cancel()
+                await asyncio.gather(*(worker.shutdown() for worker in workers))
+                await asyncio.gather(*running)
     finally:
         await database.close()
+        if traces is not None:
+            await asyncio.to_thread(traces.close)

@@ -2,25 +2,24 @@
 
 from datetime import datetime
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from db import event_log, ledger, orders, payments, refunds, stock
+from db import discounts, event_log, fulfilments, ledger, orders, payments, refunds, stock
 from db.captures import captured_meanwhile
 from db.commands import Answering, earlier_answer, keep_answer, state_of
-from db.ids import new_id
 from db.session import Database
-from db.tables import Fulfilment, Order, Payment, PaymentOperation, Refund
+from db.tables import Order, Payment, PaymentOperation
+from domain.discounts import UseState
 from domain.errors import OrderNotCancellable, ProviderMismatch
 from domain.events import Event, EventType
-from domain.fulfilment import FULFILMENT_MOVES, FulfilmentStatus
+from domain.fulfilment import FulfilmentStatus
 from domain.gateway import Captured, MoveRequest, PaymentOutcome, Pending, Voided
 from domain.ids import OrderId, RequestId
 from domain.ledger import capture_entry
 from domain.orders import ORDER_MOVES, CancelReason, OrderState, OrderStatus
 from domain.payments import OPEN_STATES, OperationKind, OperationState, Sums
-from domain.refunds import ApprovedRefund, RefundReason, RefundStatus
+from domain.refunds import ApprovedRefund
 from domain.values import Value
 
 
@@ -37,10 +36,14 @@ class Cancellation(Value):
 
 
 class Reversal(Value):
-    """What has to be asked of the provider to give the money back: nothing, a void, or a refund."""
+    """What has to be asked of the provider to give the money back: nothing, a void, or a refund.
+
+    `others` are refunds of parts that were called off; whoever called them off may have forgotten to start them.
+    """
 
     void: MoveRequest | None = None
     refund: ApprovedRefund | None = None
+    others: tuple[ApprovedRefund, ...] = ()
 
 
 class RecordVoid(Value):
@@ -69,7 +72,8 @@ class CancellationActivities:
             payment = await payments.lock_of_order(session, step.order_id)
             total = await payments.totals(session, payment.id)
             if total.captured:
-                return Reversal(refund=await _approve_refund(session, step, order, payment, total))
+                others = await refunds.of_parts(session, order, payment, step.correlation_id)
+                return Reversal(refund=await _approve_refund(session, step, order, payment, total), others=others)
             if payment.reference is None or total.voided:
                 return Reversal()
             operation = await payments.intend_next(session, payment, OperationKind.VOID, total.authorized, step.at)
@@ -128,12 +132,14 @@ async def _apply(session: AsyncSession, step: RecordVoid, payment: Payment) -> N
 
 async def _close(session: AsyncSession, step: Cancellation, order: Order) -> None:
     order.cancel_reason = step.reason
+    await discounts.end(session, order.id, UseState.RETURNED, step.at)
     if step.restock:
         await stock.release(session, order.id)
     else:
         await stock.take(session, order.id, "cancelled without restock", step.at)
-    for row in await session.scalars(select(Fulfilment).where(Fulfilment.order_id == order.id)):
-        row.status = FULFILMENT_MOVES.check(row.status, FulfilmentStatus.CANCELLED)
+    for part in await fulfilments.of_order(session, order.id):
+        if part.status is not FulfilmentStatus.CANCELLED:
+            fulfilments.move(part, FulfilmentStatus.CANCELLED)
     event = EventType.ORDER_CANCELLED if step.end is OrderStatus.CANCELLED else EventType.ORDER_FAILED
     orders.move(session, order, step.end, event, correlation_id=step.correlation_id, at=step.at)
 
@@ -141,27 +147,10 @@ async def _close(session: AsyncSession, step: Cancellation, order: Order) -> Non
 async def _approve_refund(
     session: AsyncSession, step: Cancellation, order: Order, payment: Payment, total: Sums
 ) -> ApprovedRefund | None:
-    known = await session.scalar(
-        select(Refund).where(Refund.order_id == order.id, Refund.reason == RefundReason.CANCELLED)
-    )
+    known = await refunds.of_the_whole(session, order.id)
     if known is None and total.refundable == 0:
         return None
-    if known is None:
-        operation = await payments.intend_next(session, payment, OperationKind.REFUND, total.refundable, step.at)
-        known = Refund(
-            id=new_id("ref"),
-            order_id=order.id,
-            payment_id=payment.id,
-            operation_key=operation.key,
-            amount=operation.amount,
-            currency=payment.currency,
-            reason=RefundReason.CANCELLED,
-            status=RefundStatus.APPROVED,
-            created=step.at,
-            updated=step.at,
-        )
-        session.add(known)
-        _log(session, EventType.REFUND_APPROVED, payment, known.amount, step.correlation_id, step.at)
+    known = known or await refunds.approve(session, payment, total.refundable, step.correlation_id, step.at)
     return refunds.approved(known, order, payment, step.correlation_id)
 
 

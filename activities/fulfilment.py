@@ -4,11 +4,10 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from pydantic import JsonValue
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from db import event_log, ledger, orders, payments, stock
+from db import event_log, fulfilments, ledger, orders, payments, stock
 from db.captures import capture_of_held
 from db.commands import (
     Answering,
@@ -20,10 +19,10 @@ from db.commands import (
     state_of,
 )
 from db.session import Database
-from db.tables import Fulfilment, Order, OrderLine, Payment, PaymentOperation
+from db.tables import Fulfilment, Order, Payment, PaymentOperation
 from domain.errors import CaptureFailed, FulfilmentRequired, MoneyGivenBack
 from domain.events import Event, EventType
-from domain.fulfilment import FULFILMENT_MOVES, FulfilmentStatus
+from domain.fulfilment import FulfilmentStatus
 from domain.gateway import Captured, MoveRequest, PaymentOutcome
 from domain.ids import OrderId
 from domain.ledger import capture_entry
@@ -49,6 +48,12 @@ class Shipment(Value):
     refused: str | None = None
 
 
+class Delivery(OrderState):
+    """The order after a delivery, and whether its buyer has accepted all of it; not said before parts were accepted."""
+
+    accepted: bool | None = None
+
+
 class FulfilmentActivities:
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -67,11 +72,13 @@ class FulfilmentActivities:
             payment = await payments.lock_of_order(session, step.order_id)
             if await payments.given_back(session, payment.id):
                 raise MoneyGivenBack
-            await _chosen(session, step, FulfilmentStatus.PENDING)
+            parts = await fulfilments.of_order(session, step.order_id)
+            fulfilments.chosen(parts, step.command, FulfilmentStatus.PENDING)
             total = await payments.totals(session, payment.id)
             if total.captured or not total.authorized:
                 return None
-            return await _intend_capture(session, payment, step.at)
+            left = payment.amount - await fulfilments.called_off(session, parts)
+            return await _intend_capture(session, payment, left, step.at)
 
     @activity.defn(name="fulfilment.ship")
     async def ship(self, step: FulfilmentStep) -> Shipment:
@@ -92,42 +99,33 @@ class FulfilmentActivities:
             return Shipment(state=await keep_answer(session, command))
 
     @activity.defn(name="fulfilment.deliver")
-    async def deliver(self, step: FulfilmentStep) -> OrderState:
+    async def deliver(self, step: FulfilmentStep) -> Delivery:
         """Record that the goods arrived. Raises FulfilmentRequired when nothing is on its way."""
         command = _answering(step, "deliver")
         async with answering(self._database, command) as session:
             earlier = await earlier_answer(session, step.command.request_id)
             if earlier:
-                return state_of(earlier)
+                parts = await fulfilments.of_order(session, step.order_id)
+                return _delivery(state_of(earlier), accepted=fulfilments.accepted(parts))
             order = await orders.lock(session, step.order_id)
-            await _deliver(session, step, order)
-            return await keep_answer(session, command)
+            accepted = await _deliver(session, step, order)
+            return _delivery(await keep_answer(session, command), accepted=accepted)
 
 
 def _answering(step: FulfilmentStep, name: str) -> Answering:
     return Answering(request_id=step.command.request_id, order_id=step.order_id, name=name, at=step.at)
 
 
+def _delivery(state: OrderState, *, accepted: bool) -> Delivery:
+    return Delivery(**state.model_dump(), accepted=accepted)
+
+
 def _state(order: Order, payment: Payment) -> OrderState:
     return OrderState(order_id=order.id, status=order.status, payment_status=payment.status)
 
 
-async def _chosen(session: AsyncSession, step: FulfilmentStep, status: FulfilmentStatus) -> list[Fulfilment]:
-    """The fulfilments that the command means: the one it names, or all in the status that the actor may touch."""
-    rows = await session.scalars(select(Fulfilment).where(Fulfilment.order_id == step.order_id).order_by(Fulfilment.id))
-    named = step.command.fulfilment_id
-    chosen = [row for row in rows if row.status is status and named in {None, row.id} and _may_touch(row, step.command)]
-    if not chosen:
-        raise FulfilmentRequired(status=status)
-    return chosen
-
-
-def _may_touch(row: Fulfilment, command: Command) -> bool:
-    return command.role is not Role.SELLER or row.seller_id == command.actor_id
-
-
-async def _intend_capture(session: AsyncSession, payment: Payment, at: datetime) -> MoveRequest:
-    operation = await payments.intend_next(session, payment, OperationKind.CAPTURE, payment.amount, at)
+async def _intend_capture(session: AsyncSession, payment: Payment, amount: int, at: datetime) -> MoveRequest:
+    operation = await payments.intend_next(session, payment, OperationKind.CAPTURE, amount, at)
     return payments.move_request(payment, operation)
 
 
@@ -145,60 +143,62 @@ async def _record_capture(session: AsyncSession, step: FulfilmentStep, payment: 
     if isinstance(said, Captured):
         if not whole:
             operation, *_ = await capture_of_held(session, payment, said, step.at)
+        elif operation.amount < payment.amount:
+            await payments.release_called_off(session, payment, payment.amount - operation.amount, step.at)
         await ledger.post(
             session, capture_entry(payment.provider, operation.key, payment.currency, said.amount), step.at
         )
-        _log(session, step, EventType.PAYMENT_CAPTURED, {"payment_id": payment.id, "amount": said.amount})
+        taken: dict[str, JsonValue] = {"payment_id": payment.id, "amount": said.amount, "currency": payment.currency}
+        _log(session, step, EventType.PAYMENT_CAPTURED, taken)
     await payments.restate(session, payment, step.at)
     return refused
 
 
 async def _ship(session: AsyncSession, step: FulfilmentStep, order: Order) -> None:
-    chosen = await _chosen(session, step, FulfilmentStatus.PENDING)
+    parts = await fulfilments.of_order(session, order.id)
+    chosen = fulfilments.chosen(parts, step.command, FulfilmentStatus.PENDING)
     claim = await claim_body(session, step.command.request_id)
-    for row in chosen:
-        row.status = FULFILMENT_MOVES.check(row.status, FulfilmentStatus.SHIPPED)
-        row.shipped = step.at
-        row.carrier, row.tracking_number = claim["carrier"], claim["tracking_number"]
-        row.tracking_url = claim.get("tracking_url")
-    products = await session.scalars(
-        select(OrderLine.product_id).where(OrderLine.fulfilment_id.in_([row.id for row in chosen]))
-    )
-    await stock.take(session, order.id, "shipped", step.at, products=set(products))
-    await _follow(session, step, order, OrderStatus.SHIPPED, chosen)
+    for part in chosen:
+        fulfilments.move(part, FulfilmentStatus.SHIPPED)
+        part.shipped = step.at
+        part.carrier, part.tracking_number = claim["carrier"], claim["tracking_number"]
+        part.tracking_url = claim.get("tracking_url")
+    lines = await fulfilments.lines_of(session, chosen)
+    await stock.take(session, order.id, "shipped", step.at, products={line.product_id for line in lines})
+    _log_parts(session, step, EventType.FULFILMENT_SHIPPED, chosen)
+    fulfilments.follow(session, order, parts, correlation_id=step.command.correlation_id, at=step.at)
 
 
-async def _deliver(session: AsyncSession, step: FulfilmentStep, order: Order) -> None:
-    if order.status is OrderStatus.DELIVERED:
-        return
-    chosen = await _chosen(session, step, FulfilmentStatus.SHIPPED)
-    for row in chosen:
-        row.status = FULFILMENT_MOVES.check(row.status, FulfilmentStatus.DELIVERED)
-        row.delivered = step.at
-    await _follow(session, step, order, OrderStatus.DELIVERED, chosen)
+async def _deliver(session: AsyncSession, step: FulfilmentStep, order: Order) -> bool:
+    """Whether the buyer has accepted all of the order by now: only the buyer's own word accepts."""
+    parts = await fulfilments.of_order(session, order.id)
+    meant = fulfilments.meant(parts, step.command)
+    arrived = [part for part in meant if part.status is FulfilmentStatus.SHIPPED]
+    if not arrived and order.status is not OrderStatus.DELIVERED and not _to_accept(step, meant):
+        raise FulfilmentRequired(status=FulfilmentStatus.SHIPPED)
+    for part in arrived:
+        fulfilments.move(part, FulfilmentStatus.DELIVERED)
+        part.delivered = step.at
+    accepted = _to_accept(step, meant)
+    for part in accepted:
+        part.accepted = True
+    _log_parts(session, step, EventType.FULFILMENT_DELIVERED, arrived)
+    _log_parts(session, step, EventType.FULFILMENT_ACCEPTED, accepted)
+    fulfilments.follow(session, order, parts, correlation_id=step.command.correlation_id, at=step.at)
+    return fulfilments.accepted(parts)
 
 
-# The order's status, its event, and the fulfilments' event, by the statuses that all fulfilments must have reached.
-_REACHED = {
-    OrderStatus.SHIPPED: frozenset({FulfilmentStatus.SHIPPED, FulfilmentStatus.DELIVERED, FulfilmentStatus.CANCELLED}),
-    OrderStatus.DELIVERED: frozenset({FulfilmentStatus.DELIVERED, FulfilmentStatus.CANCELLED}),
-}
-_EVENTS = {
-    OrderStatus.SHIPPED: (EventType.ORDER_SHIPPED, EventType.FULFILMENT_SHIPPED),
-    OrderStatus.DELIVERED: (EventType.ORDER_DELIVERED, EventType.FULFILMENT_DELIVERED),
-}
+def _to_accept(step: FulfilmentStep, meant: Iterable[Fulfilment]) -> list[Fulfilment]:
+    """What the buyer's word is about, of what has arrived."""
+    if step.command.role is not Role.BUYER:
+        return []
+    return [part for part in meant if part.status is FulfilmentStatus.DELIVERED and not part.accepted]
 
 
-async def _follow(
-    session: AsyncSession, step: FulfilmentStep, order: Order, to: OrderStatus, moved: Iterable[Fulfilment]
-) -> None:
-    """The order's status follows its fulfilments: it moves when the last of them has."""
-    order_event, fulfilment_event = _EVENTS[to]
-    _log(session, step, fulfilment_event, {"fulfilments": [row.id for row in moved]})
-    await session.flush()
-    rows = await session.scalars(select(Fulfilment).where(Fulfilment.order_id == order.id))
-    if all(row.status in _REACHED[to] for row in rows):
-        orders.move(session, order, to, order_event, correlation_id=step.command.correlation_id, at=step.at)
+def _log_parts(session: AsyncSession, step: FulfilmentStep, event: EventType, parts: Iterable[Fulfilment]) -> None:
+    ids: list[JsonValue] = [part.id for part in parts]
+    if ids:
+        _log(session, step, event, {"fulfilments": ids})
 
 
 def _log(session: AsyncSession, step: FulfilmentStep, event: EventType, data: dict[str, JsonValue]) -> None:

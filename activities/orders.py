@@ -8,13 +8,14 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from db import event_log, ledger, orders, payments, stock
-from db.commands import Answering, answer_of, answering, claimed
+from db import carts, discounts, event_log, ledger, orders, payments, sales, stock
+from db.commands import Answering, answer_of, answering, claimed, keep_answer
 from db.pricing import price
 from db.session import Database
 from db.tables import Order, Payment
+from domain.discounts import UseState
 from domain.errors import OrderAlreadyPlaced
-from domain.events import Event, EventType
+from domain.events import Cause, Event, EventType
 from domain.gateway import AuthorizeRequest
 from domain.ledger import sale_entry
 from domain.orders import OrderState, OrderStatus, Placement
@@ -34,10 +35,16 @@ class PlaceOrder(Value):
 
 
 class PlacedOrder(Value):
-    """What the workflow needs to go on."""
+    """What the workflow needs to go on. An order that costs nothing has no attempt, and is `free` as it stands."""
 
     payment_deadline: datetime
-    first_attempt: AuthorizeRequest
+    first_attempt: AuthorizeRequest | None = None
+    free: OrderState | None = None
+
+    @property
+    def amount(self) -> int:
+        """In minor units."""
+        return 0 if self.first_attempt is None else self.first_attempt.amount
 
 
 class CompleteOrder(Value):
@@ -56,17 +63,22 @@ class OrderActivities:
     async def place(self, step: PlaceOrder) -> PlacedOrder:
         """Price the order, hold its stock, and write it with its payment and first attempt.
 
-        Raises OutOfStock, PriceChanged, ProductUnavailable, ShippingUnavailable, MixedCurrencies or TotalTooLarge
-        (each stored as the outcome of the request), and OrderAlreadyPlaced for any run but the first.
+        An order that costs nothing is paid by that, and confirmed. A cart is checked out with it.
+        Raises OutOfStock, PriceChanged, ProductUnavailable, ShippingUnavailable, MixedCurrencies, TotalTooLarge,
+        CartCheckedOut, CartChanged, DiscountNotApplicable or DiscountUsedUp (each stored as the outcome of the
+        request), and OrderAlreadyPlaced for any run but the first.
         """
-        order = step.placement
-        command = Answering(request_id=order.request_id, order_id=order.order_id, name="place", at=step.at)
+        placement = step.placement
+        command = Answering(request_id=placement.request_id, order_id=placement.order_id, name="place", at=step.at)
         async with answering(self._database, command) as session:
-            claim = await claimed(session, order.request_id, order.order_id)
+            claim = await claimed(session, placement.request_id, placement.order_id)
             if claim.order is not None:
                 return await self._read(session, claim.order, step)
             answer_of(claim.outcome)
-            return await self._write(session, step, claim.body)
+            order, payment = await self._write(session, step, claim.body)
+            if order.total == 0:
+                await keep_answer(session, command)
+            return _placed(order, payment, step.placement)
 
     @activity.defn(name="orders.complete")
     async def complete(self, step: CompleteOrder) -> OrderState:
@@ -83,9 +95,10 @@ class OrderActivities:
                 at=step.at,
             )
             if moved:
-                total = await payments.totals(session, payment.id)
-                sale = await orders.completed_sale(session, order, payment, total.captured)
-                await ledger.post(session, sale_entry(order.id, sale), step.at)
+                await discounts.end(session, order.id, UseState.USED, step.at)
+                sale = sale_entry(order.id, await sales.completed(session, order, payment))
+                if sale is not None:
+                    await ledger.post(session, sale, step.at)
             return OrderState(order_id=order.id, status=order.status, payment_status=payment.status)
 
     async def _read(self, session: AsyncSession, order: Order, step: PlaceOrder) -> PlacedOrder:
@@ -95,28 +108,60 @@ class OrderActivities:
         assert payment is not None, "an order is written with its payment"
         return _placed(order, payment, step.placement)
 
-    async def _write(self, session: AsyncSession, step: PlaceOrder, claim: dict[str, Any]) -> PlacedOrder:
+    async def _write(self, session: AsyncSession, step: PlaceOrder, claim: dict[str, Any]) -> tuple[Order, Payment]:
         placement, at = step.placement, step.at
+        if "cart_id" in claim:
+            await carts.check_out(session, claim["cart_id"], claim["cart_version"], placement.order_id)
+        applied = await _discount(session, placement, claim)
         quoted = await price(
-            session, placement.items, placement.currency, placement.destination, placement.shipping_method, at.date()
+            session,
+            placement.items,
+            placement.currency,
+            placement.destination,
+            placement.shipping_method,
+            at,
+            discount=applied and applied.terms,
+            commission_rate=placement.policy.commission_rate,
         )
         check_expected(quoted, placement.expected_total)
         deadline = at + timedelta(seconds=placement.policy.payment_deadline)
         new = orders.NewOrder(placement, quoted, claim, run_id=step.run_id, at=at, deadline=deadline)
         order, payment = orders.add(session, new)
-        payments.open_attempt(session, payment, 1, placement.payment, at)
-        wanted: Counter[str] = Counter()
-        for item in placement.items:
-            wanted[item.product_id] += item.quantity
         event_log.append(session, _placed_event(order, placement, at))
-        await stock.hold(session, order.id, wanted, deadline + HOLD_BACKSTOP)
-        return _placed(order, payment, placement)
+        if applied is not None:
+            discounts.hold(session, applied, order.id, order.buyer_id, at)
+        if order.total:
+            payments.open_attempt(session, payment, 1, placement.payment, at)
+        else:
+            payments.open_free(session, payment, placement.payment, at)
+            confirmed = EventType.ORDER_CONFIRMED
+            orders.move(
+                session, order, OrderStatus.CONFIRMED, confirmed, correlation_id=placement.correlation_id, at=at
+            )
+        cause = Cause(at=at, correlation_id=placement.correlation_id, causation_id=placement.request_id)
+        await stock.hold(session, order.id, _wanted(placement), deadline + HOLD_BACKSTOP, cause)
+        return order, payment
+
+
+async def _discount(session: AsyncSession, placement: Placement, claim: dict[str, Any]) -> discounts.Applied | None:
+    """The code that the buyer sent, under lock: buyers of one code queue for it."""
+    code = claim.get("discount_code")
+    return None if code is None else await discounts.apply(session, code, placement.buyer_id)
+
+
+def _wanted(placement: Placement) -> Counter[str]:
+    wanted: Counter[str] = Counter()
+    for item in placement.items:
+        wanted[item.product_id] += item.quantity
+    return wanted
 
 
 def _placed(order: Order, payment: Payment, placement: Placement) -> PlacedOrder:
+    free = order.total == 0
     return PlacedOrder(
         payment_deadline=order.payment_deadline,
-        first_attempt=payments.authorize_request(payment, placement.payment, 1),
+        first_attempt=None if free else payments.authorize_request(payment, placement.payment, 1),
+        free=OrderState(order_id=order.id, status=order.status, payment_status=payment.status) if free else None,
     )
 
 

@@ -18,12 +18,14 @@ from api import problems
 from api.deps import CorrelationId, Principal, Wired, Wiring, now
 from db import commands
 from db.ids import new_id
-from db.tables import Request
+from db.tables import Account, Request
+from domain.accounts import AccountStatus
 from domain.errors import (
     HoldfastError,
     IdempotencyKeyMalformed,
     IdempotencyKeyRequired,
     IdempotencyKeyReused,
+    TokenInvalid,
 )
 
 _KEY = re.compile(r"^[\x20-\x7e]{1,255}$")
@@ -111,7 +113,8 @@ class Idempotency:
     async def once(self, call: Call[Prepared]) -> Response:
         """Claim the key, act, store a final answer; a repeat gets the first answer.
 
-        Raises IdempotencyKeyReused for the same key with another body.
+        Raises IdempotencyKeyReused for the same key with another body, or TokenInvalid for the token of an account
+        that is blocked, erased, or has another role by now.
         """
         async with self.wired.database.transaction() as session:
             row, fresh = await self._claim(session, call)
@@ -163,12 +166,18 @@ class Idempotency:
             )
             .on_conflict_do_nothing()
         )
-        row = await session.scalar(
-            select(Request).where(
-                Request.account_id == call.caller.account_id, Request.route == call.route, Request.key == self.key
+        # After the claim has locked the account, which an erasure would have to wait for.
+        row, role, status = (
+            await session.execute(
+                select(Request, Account.role, Account.status)
+                .join(Account, Account.id == Request.account_id)
+                .where(
+                    Request.account_id == call.caller.account_id, Request.route == call.route, Request.key == self.key
+                )
             )
-        )
-        assert row is not None, "the claim was inserted, or stood there"
+        ).one()
+        if (role, status) != (call.caller.role, AccountStatus.ACTIVE):
+            raise TokenInvalid
         fresh = row.id == call.request_id
         if not fresh and row.status is None:
             row.owed = call.owed

@@ -45,9 +45,9 @@ async def page_of(
     """Run a query of time-ordered ids as a page of what `read` makes of them."""
     backwards = paging.ending_before is not None
     if paging.starting_after is not None:
-        query = query.where(key < _cursor(key, paging.starting_after))
+        query = query.where(key < cursor_of(key, paging.starting_after))
     if paging.ending_before is not None:
-        query = query.where(key > _cursor(key, paging.ending_before))
+        query = query.where(key > cursor_of(key, paging.ending_before))
     ordered = query.order_by(key if backwards else key.desc()).limit(paging.limit + 1)
     ids = list(await session.scalars(ordered))
     shown = ids[: paging.limit]
@@ -56,7 +56,7 @@ async def page_of(
     return Page[Item](data=tuple(await read(shown)), has_more=len(ids) > paging.limit)
 
 
-def _cursor(key: InstrumentedAttribute[str], given: str) -> str:
+def cursor_of(key: InstrumentedAttribute[str], given: str) -> str:
     """The cursor, if it is an id of the list's kind. Raises CursorInvalid."""
     kind = key.type
     assert isinstance(kind, TypeIdColumn), "lists are ordered by their ids"

@@ -8,13 +8,25 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from pydantic import Field
 
-from api.deps import Only, wiring
+from api.cookies import SECURE_NAME
+from api.deps import Only, visitor, wiring
+from api.examples import BODIES
+from api.limits import unlimited
 from api.problems import MEDIA_TYPE
+from api.versions import VERSION_HEADER, expected
 from domain.errors import BY_CODE
 from domain.values import Value
 
 KEY_HEADER = "Idempotency-Key"
 _REF = "#/components/schemas/"
+_SAFE = {"GET", "HEAD"}
+# Our own pages' way in; what changes something has the session's CSRF token in X-CSRF-Token, and our Origin.
+_SESSION = {
+    "type": "apiKey",
+    "in": "cookie",
+    "name": SECURE_NAME,
+    "description": "The cookie of POST /v1/auth/session; calls that change something also send its X-CSRF-Token.",
+}
 # FastAPI's own form of a 422, which is never sent.
 _UNSENT = ("HTTPValidationError", "ValidationError")
 _DESCRIPTIONS = {
@@ -23,8 +35,11 @@ _DESCRIPTIONS = {
     403: "Forbidden",
     404: "Not Found",
     409: "Conflict",
+    412: "Precondition Failed",
     413: "Content Too Large",
     422: "Unprocessable Content",
+    428: "Precondition Required",
+    429: "Too Many Requests; repeat the request after `Retry-After` seconds.",
     503: "Service Unavailable; repeat the request after `Retry-After` seconds.",
 }
 # RFC 9110 gave these other names. FastAPI fills in Python's, which are the old ones before Python 3.13.
@@ -61,6 +76,7 @@ class Documented(FastAPI):
             if isinstance(route.original_route, APIRoute) and route.include_in_schema:
                 for method in route.methods or ():
                     _complete(document["paths"][route.path_format][method.lower()], route)
+        document["components"]["securitySchemes"]["Session"] = _SESSION
         schemas = document["components"]["schemas"]
         for name in _UNSENT:
             schemas.pop(name, None)
@@ -70,9 +86,26 @@ class Documented(FastAPI):
 
 
 def _complete(operation: dict[str, Any], route: RouteContext) -> None:
-    responses = operation["responses"]
+    if visitor in _calls(route.dependant) and {} not in operation["security"]:
+        # Who is signed in may see more; nobody has to be.
+        operation["security"].append({})
     for status in _refusals(operation, route):
-        responses.setdefault(str(status), {"description": _DESCRIPTIONS[status]})
+        operation["responses"].setdefault(str(status), {"description": _DESCRIPTIONS[status]})
+    _complete_answers(operation["responses"])
+    for parameter in operation.get("parameters", ()):
+        if parameter["name"] == KEY_HEADER:
+            # Left out it is a 400 of its own, so the route itself takes it as optional.
+            parameter["required"] = True
+            parameter["schema"] = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"}
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        content["example"] = BODIES.get(operation["operationId"])
+    if {"HTTPBearer": []} in operation.get("security", ()):
+        operation["security"].insert(1, {"Session": []})
+    # Said, not left out: whoever calls it needs no token.
+    operation.setdefault("security", [])
+
+
+def _complete_answers(responses: dict[str, Any]) -> None:
     for status, response in responses.items():
         if int(status) in _RENAMED:
             response["description"] = _DESCRIPTIONS[int(status)]
@@ -80,11 +113,10 @@ def _complete(operation: dict[str, Any], route: RouteContext) -> None:
             response["content"] = _problem()
         elif status >= "400":
             response.setdefault("content", _problem())
-    for parameter in operation.get("parameters", ()):
-        if parameter["name"] == KEY_HEADER:
-            # Left out it is a 400 of its own, so the route itself takes it as optional.
-            parameter["required"] = True
-            parameter["schema"] = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"}
+        for content in response.get("content", {}).values():
+            # OpenAPI 3.2's word for what a stream consists of; the document is one of 3.1.
+            if content.pop("itemSchema", None) is not None:
+                content["schema"] = {"type": "string"}
 
 
 def _problem() -> dict[str, Any]:
@@ -95,22 +127,21 @@ def _refusals(operation: dict[str, Any], route: RouteContext) -> set[int]:
     """The statuses that come of what the route takes; those of its own doing it declares itself."""
     names = {(each["in"], each["name"]) for each in operation.get("parameters", ())}
     calls = list(_calls(route.dependant))
-    found: set[int] = set()
-    if "requestBody" in operation:
-        found |= {400, 413, 422}
-    if "security" in operation:
-        found.add(401)
-    if any(isinstance(call, Only) for call in calls):
-        found.add(403)
-    if any(where == "path" for where, _ in names):
-        found.add(404)
-    if ("query", "starting_after") in names:
-        found.add(400)
-    if ("header", KEY_HEADER) in names:
-        found |= {400, 409}
-    if wiring in calls:
-        found.add(503)
-    return found
+    signed_in, changes = "security" in operation, not _SAFE & set(route.methods or ())
+    rules = (
+        ("requestBody" in operation, {400, 413, 422}),
+        (signed_in, {401}),
+        # A call by cookie that none of our pages made.
+        (any(isinstance(call, Only) for call in calls) or (signed_in and changes), {403}),
+        (any(where == "path" for where, _ in names), {404}),
+        (("query", "starting_after") in names, {400}),
+        (("header", KEY_HEADER) in names, {400, 409}),
+        (("header", VERSION_HEADER) in names, {412}),
+        (expected in calls, {428}),
+        (wiring in calls, {503}),
+        (not unlimited(route.path_format or ""), {429}),
+    )
+    return set[int]().union(*(statuses for applies, statuses in rules if applies))
 
 
 def _calls(dependant: Dependant) -> Iterator[Callable[..., Any] | None]:

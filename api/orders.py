@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.deps import Principal, Wiring
 from api.idempotency import Answer, Claim
-from db.commands import PLACE_ROUTE, earlier_answer
+from db.commands import PLACE_ROUTES, earlier_answer
 from db.queries import order_view, order_views
 from db.tables import CommandOutcome, Request
 from domain.errors import HoldfastError, OrderBusy, OrderClosed, ResourceNotFound
@@ -58,7 +58,7 @@ async def found(session: AsyncSession, caller: Principal, order_id: str) -> Orde
         return view
     if view is None and caller.role is not Role.SELLER:
         query = select(Request).where(
-            Request.resource_id == order_id, Request.route == PLACE_ROUTE, Request.status.is_(None)
+            Request.resource_id == order_id, Request.route.in_(PLACE_ROUTES), Request.status.is_(None)
         )
         if caller.role is Role.BUYER:
             query = query.where(Request.account_id == caller.account_id)

@@ -1,4 +1,4 @@
-"""Errors as `application/problem+json` (RFC 9457), from the one registry of domain/errors.py."""
+"""Errors as `application/problem+json` (RFC 9457), from the one registry of domain/errors."""
 
 import json
 from collections.abc import Sequence

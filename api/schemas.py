@@ -1,19 +1,27 @@
 """What every request body has in common."""
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from domain.errors import BodyMalformed
+
+# What products and filters name a category by.
+Slug = Annotated[str, StringConstraints(max_length=60, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 
 
 class Sent(BaseModel):
     """A request body: unknown fields are refused, so that nobody believes that a sent total counted."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+def absent() -> Any:  # noqa: ANN401 - stands for a field of any type
+    """The default of a field that may be left out and, when it is there, is not null."""
+    return None
 
 
 async def read_strictly(request: Request) -> None:

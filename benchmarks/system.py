@@ -1,6 +1,7 @@
 """The measured system: its own PostgreSQL, Temporal server, worker process and API process."""
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import httpx2
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from api.tokens import Tokens
+from api.tokens import SigningKey, Tokens
 from db import stock
 from db.ids import new_id
 from db.migrate import upgrade
@@ -26,6 +27,7 @@ from domain.orders import Role
 from sandbox.ports import free_ports
 from sandbox.postgres import Postgres
 from sandbox.temporal import TemporalServer
+from settings import UNLIMITED, RateSettings
 from workflows.names import SEARCH_ATTRIBUTES
 
 _SECRET = "only for the length of a benchmark, never kept"  # noqa: S105 - a throw-away server's
@@ -105,7 +107,8 @@ async def running_system() -> AsyncIterator[System]:
             temporal.address, namespace=temporal.namespace, data_converter=pydantic_data_converter
         )
         roots = (postgres.pid, temporal.pid, worker.pid, api.pid)
-        system = System(database, client, http, Tokens(_SECRET, 3600), roots)
+        tokens = Tokens([SigningKey("benchmark", _SECRET)], 3600)
+        system = System(database, client, http, tokens, roots)
         await system.stocked()
         await _answering(http, worker)
         yield system
@@ -117,8 +120,10 @@ def _environment(postgres: Postgres, temporal: TemporalServer) -> dict[str, str]
         "DATABASE_URL": postgres.app_dsn,
         "TEMPORAL_ADDRESS": temporal.address,
         "TEMPORAL_NAMESPACE": temporal.namespace,
-        "HOLDFAST_JWT_SECRET": _SECRET,
+        "HOLDFAST_JWT_KEYS": json.dumps([{"kid": "benchmark", "secret": _SECRET}]),
         "HOLDFAST_LOG_LEVEL": "ERROR",
+        # One buyer places all orders.
+        "HOLDFAST_RATE_LIMITS": json.dumps(dict.fromkeys(RateSettings.model_fields, UNLIMITED)),
     }
 
 

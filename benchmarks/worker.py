@@ -13,12 +13,13 @@ from benchmarks.flows.tailed import TailedOrderWorkflow
 from benchmarks.steps import StubGateway, nap, nothing, nothing_at_provider
 from db.session import Database
 from settings import Settings
+from workflows.connecting import connect
 
 
 async def main() -> None:
     settings = Settings()
     database = Database(settings.database_url.get_secret_value(), pool_size=settings.database_pool_size)
-    client = await workers.connect()
+    client = await connect()
     running: list[Worker] = [
         workers.orders_worker(
             client, database, more_workflows=[EmptyWorkflow, NoopWorkflow, TailedOrderWorkflow], more_steps=[nothing]

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import BigInteger, cast, func, select
+from sqlalchemy import BigInteger, Subquery, case, cast, func, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by, distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -12,10 +12,12 @@ from db.books_rules import CLEARING, RULES
 from db.session import Database
 from db.tables import (
     EventRow,
+    Fulfilment,
     LedgerAccount,
     LedgerEntry,
     LedgerPosting,
     Order,
+    OrderLine,
     Payment,
     PaymentAttempt,
     PaymentOperation,
@@ -30,6 +32,7 @@ from domain.books import (
     history_findings,
     payment_findings,
 )
+from domain.fulfilment import FulfilmentStatus
 from domain.ledger import Account, EntryKind
 from domain.payments import Operation
 from domain.refunds import RefundStatus
@@ -43,24 +46,25 @@ async def check(database: Database, truths: Mapping[str, ProviderTruth]) -> tupl
     async with database.transaction() as session:
         await session.connection(execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True})
         sales = await _sales(session)
-        records = await _records(session, sales)
+        every = await records(session, sales)
         balances = await _balances(session)
         found = [finding for rule in RULES for finding in await rule.findings(session)]
         found += await _histories(session)
-    found += _payments(records, truths)
-    found += _strangers(records, sales, truths)
-    found += _clearing(records, balances, truths)
-    found += _funds_held(records, balances)
+    found += _payments(every, truths)
+    found += _strangers(every, sales, truths)
+    found += _clearing(every, balances, truths)
+    found += _funds_held(every, balances)
     return tuple(found)
 
 
 async def _sales(session: AsyncSession) -> dict[str, int]:
-    """What each order's sale entry takes out of the customer funds held."""
+    """What each order's sale entry takes out of the customer funds held: nothing when a discount bore all of it."""
+    taken = case((LedgerAccount.account == Account.CUSTOMER_FUNDS_HELD, LedgerPosting.amount), else_=0)
     rows = await session.execute(
-        select(LedgerEntry.source_id, func.sum(LedgerPosting.amount))
+        select(LedgerEntry.source_id, func.sum(taken))
         .join(LedgerPosting, LedgerPosting.entry_id == LedgerEntry.id)
         .join(LedgerAccount, LedgerAccount.id == LedgerPosting.account_id)
-        .where(LedgerEntry.kind == EntryKind.SALE, LedgerAccount.account == Account.CUSTOMER_FUNDS_HELD)
+        .where(LedgerEntry.kind == EntryKind.SALE)
         .group_by(LedgerEntry.source_id)
     )
     return {order_id: int(amount) for order_id, amount in rows}
@@ -76,17 +80,15 @@ async def _balances(session: AsyncSession) -> dict[tuple[Account, str], int]:
     return {(account, asset): int(amount) for account, asset, amount in rows}
 
 
-async def _records(session: AsyncSession, sales: Mapping[str, int]) -> list[PaymentRecord]:
+async def records(
+    session: AsyncSession, sales: Mapping[str, int], since: datetime | None = None
+) -> list[PaymentRecord]:
+    """What our rows say of each order's money: of all orders, or of those whose payment was begun since."""
     operations = await _operations(session)
     under_way = Refund.status.in_([RefundStatus.APPROVED, RefundStatus.PROCESSING])
     refunding = set(await session.scalars(select(Refund.payment_id).where(under_way)))
-    last = (
-        select(PaymentAttempt.payment_id, PaymentAttempt.status.label("last_attempt"))
-        .ext(distinct_on(PaymentAttempt.payment_id))
-        .order_by(PaymentAttempt.payment_id, PaymentAttempt.number.desc())
-        .subquery()
-    )
-    rows = await session.execute(
+    last, gone = _last_attempts(), _called_off()
+    query = (
         select(
             Payment.id,
             Payment.order_id,
@@ -94,13 +96,17 @@ async def _records(session: AsyncSession, sales: Mapping[str, int]) -> list[Paym
             Payment.provider,
             Payment.currency,
             Order.total.label("amount"),
+            (Order.subtotal + Order.shipping).label("worth"),
+            cast(func.coalesce(gone.c.called_off, 0), BigInteger).label("called_off"),
             Payment.status,
             Payment.reference,
             last.c.last_attempt,
         )
         .join(Order, Order.id == Payment.order_id)
         .outerjoin(last, last.c.payment_id == Payment.id)
+        .outerjoin(gone, gone.c.order_id == Order.id)
     )
+    rows = await session.execute(query if since is None else query.where(Payment.created >= since))
     return [
         PaymentRecord(
             operations=tuple(operations[row["id"]]),
@@ -110,6 +116,26 @@ async def _records(session: AsyncSession, sales: Mapping[str, int]) -> list[Paym
         )
         for row in rows.mappings()
     ]
+
+
+def _last_attempts() -> Subquery:
+    return (
+        select(PaymentAttempt.payment_id, PaymentAttempt.status.label("last_attempt"))
+        .ext(distinct_on(PaymentAttempt.payment_id))
+        .order_by(PaymentAttempt.payment_id, PaymentAttempt.number.desc())
+        .subquery()
+    )
+
+
+def _called_off() -> Subquery:
+    """What the parts of each order cost that were called off."""
+    return (
+        select(OrderLine.order_id, func.sum(OrderLine.total).label("called_off"))
+        .join(Fulfilment, Fulfilment.id == OrderLine.fulfilment_id)
+        .where(Fulfilment.status == FulfilmentStatus.CANCELLED)
+        .group_by(OrderLine.order_id)
+        .subquery()
+    )
 
 
 async def _operations(session: AsyncSession) -> defaultdict[str, list[Operation]]:

@@ -10,6 +10,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from db.books import check
 from db.session import Database
 from db.tables import (
+    DiscountUse,
     EventRow,
     Hold,
     LedgerAccount,
@@ -56,6 +57,7 @@ class Records(StrEnum):
     GUARDED_ACCOUNTS = "guarded accounts"
     STOCK = "products in stock"
     HOLDS = "holds"
+    DISCOUNT_USES = "discount uses"
     EVENTS = "order events"
     PROVIDER_PAYMENTS = "payments there"
 
@@ -122,6 +124,7 @@ async def _count(database: Database) -> dict[Records, int]:
         Records.GUARDED_ACCOUNTS: select(func.count(LedgerAccount.balance)),
         Records.STOCK: select(func.count(Stock.product_id)),
         Records.HOLDS: select(func.count()).select_from(Hold),
+        Records.DISCOUNT_USES: select(func.count(DiscountUse.order_id)),
         Records.EVENTS: select(func.count(EventRow.sequence)).where(EventRow.type.startswith("order.")),
     }
     async with database.transaction() as session:

@@ -33,6 +33,8 @@ LOOKED_AT = {
     Invariant.STOCK_HELD: Records.STOCK,
     Invariant.STOCK_IN_RANGE: Records.STOCK,
     Invariant.HOLDS_ENDED: Records.HOLDS,
+    Invariant.DISCOUNT_USES_COUNTED: Records.DISCOUNT_USES,
+    Invariant.DISCOUNT_USES_ENDED: Records.DISCOUNT_USES,
     Invariant.PLACED_LOGGED: Records.ORDERS,
     Invariant.EVENTS_LEGAL: Records.EVENTS,
     Invariant.EVENTS_IN_ORDER: Records.EVENTS,

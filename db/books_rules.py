@@ -7,6 +7,8 @@ from sqlalchemy import Executable, String, and_, case, cast, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.tables import (
+    Discount,
+    DiscountUse,
     Hold,
     HoldState,
     LedgerAccount,
@@ -19,6 +21,7 @@ from db.tables import (
     StockMovement,
 )
 from domain.books import Finding, Invariant
+from domain.discounts import COUNTED, UseState
 from domain.ledger import Account
 from domain.orders import ORDER_MOVES, OrderStatus
 from domain.payments import OperationKind, OperationState
@@ -144,6 +147,23 @@ def _against_stock(product: Any, total: Any, level: Any) -> Executable:  # noqa:
     )
 
 
+def _wrong_discounts() -> Executable:
+    counted = func.count(DiscountUse.order_id)
+    return (
+        select(Discount.id, Discount.taken, counted.label("counted"))
+        .outerjoin(DiscountUse, and_(DiscountUse.discount_id == Discount.id, DiscountUse.state.in_(COUNTED)))
+        .group_by(Discount.id)
+        .having(Discount.taken != counted)
+    )
+
+
+# What an order's use of a discount is by the order's status.
+_USE_OF = case(
+    (Order.status == OrderStatus.COMPLETED, UseState.USED.value),
+    (Order.status.in_(_TERMINAL), UseState.RETURNED.value),
+    else_=UseState.HELD.value,
+)
+
 RULES = (
     Rule(Invariant.ENTRY_BALANCED, _unbalanced_entries(), "Its postings in {asset} sum to {total}, or are none."),
     Rule(Invariant.LEDGER_SUMS_TO_ZERO, _unbalanced_assets(), "All postings in it sum to {total}."),
@@ -167,5 +187,15 @@ RULES = (
         .join(Hold, Hold.order_id == Order.id)
         .where(Hold.state == HoldState.HELD, Order.status.in_(_TERMINAL)),
         "It is {status}, and still holds {quantity} of {product_id}.",
+    ),
+    Rule(
+        Invariant.DISCOUNT_USES_COUNTED, _wrong_discounts(), "{taken} of its uses are taken, and {counted} stand there."
+    ),
+    Rule(
+        Invariant.DISCOUNT_USES_ENDED,
+        select(Order.id, cast(Order.status, String).label("status"), cast(DiscountUse.state, String).label("state"))
+        .join(DiscountUse, DiscountUse.order_id == Order.id)
+        .where(cast(DiscountUse.state, String) != _USE_OF),
+        "It is {status}, and its discount is {state}.",
     ),
 )

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db import incidents, payments
+from db import fulfilments, incidents, payments
 from db.tables import Payment, PaymentOperation
 from domain.gateway import Captured
 from domain.incidents import IncidentKind
@@ -42,7 +42,10 @@ async def capture_of_held(
         if each.kind is OperationKind.CAPTURE and each.state in OPEN_STATES and each.amount != taken.amount:
             payments.close(each, OperationState.FAILED, reference=None, reason="captured in part", at=at)
     moves = [(OperationKind.CAPTURE, taken.amount)]
-    if taken.amount < payment.amount:
+    called_off = await fulfilments.called_off(session, await fulfilments.of_order(session, payment.order_id))
+    if taken.amount < payment.amount and payment.amount - taken.amount == called_off:
+        await payments.release_called_off(session, payment, called_off, at)
+    elif taken.amount < payment.amount:
         moves.append((OperationKind.VOID, payment.amount - taken.amount))
         told = (
             f"{taken.amount} of {payment.amount} {payment.currency} were captured, the rest was released (minor units)"

@@ -12,15 +12,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from db import batch
 from db.queries import order_view
 from db.session import Database
-from db.tables import CommandOutcome, Order, Request
+from db.tables import Account, CommandOutcome, Order, Request
+from domain.accounts import AccountStatus
 from domain.errors import HoldfastError, ResourceNotFound, from_code
 from domain.ids import OrderId, RequestId
 from domain.order_view import OrderView
 from domain.orders import Command, OrderState
 from domain.values import Value
 
-# The route of the calls that orders come from.
+# The routes of the calls that orders come from; which cart is checked out is a part of the body.
 PLACE_ROUTE = "POST /v1/orders"
+CHECKOUT_ROUTE = "POST /v1/carts/{cart_id}/checkout"
+PLACE_ROUTES = (PLACE_ROUTE, CHECKOUT_ROUTE)
 # The HTTP statuses from here on are faults of ours: no answer to keep.
 _FAULT = 500
 # How many owed commands are seen to at once.
@@ -62,7 +65,11 @@ class Claimed(NamedTuple):
 
 
 async def claimed(session: AsyncSession, request_id: str, order_id: str) -> Claimed:
-    """Read a placing call's claim. Raises ResourceNotFound when it is gone or was blanked."""
+    """Read a placing call's claim. Raises ResourceNotFound when it is gone or was blanked.
+
+    The account is locked against its erasure, as the order that refers to it will lock it anyway: what an erasure did
+    not wait for is not written after it.
+    """
     row = (await session.execute(_CLAIMED, {"request": request_id, "order": order_id})).one_or_none()
     if row is None or row[0] is None:
         raise ResourceNotFound(resource="request", id=request_id)
@@ -73,9 +80,11 @@ async def claimed(session: AsyncSession, request_id: str, order_id: str) -> Clai
 _CLAIMED = (
     select(Request.body, Order, CommandOutcome)
     .select_from(Request)
+    .join(Account, Account.id == Request.account_id)
     .outerjoin(Order, Order.id == bindparam("order"))
     .outerjoin(CommandOutcome, CommandOutcome.request_id == Request.id)
-    .where(Request.id == bindparam("request"))
+    .where(Request.id == bindparam("request"), Account.status != AccountStatus.ERASED)
+    .with_for_update(read=True, key_share=True, of=Account)
 )
 
 
@@ -128,7 +137,7 @@ async def forgotten(session: AsyncSession, since: datetime, until: datetime) -> 
         select(Request.resource_id)
         .outerjoin(CommandOutcome, CommandOutcome.request_id == Request.id)
         .outerjoin(Order, Order.request_id == Request.id)
-        .where(Request.owed, Request.status.is_(None), Request.route == PLACE_ROUTE)
+        .where(Request.owed, Request.status.is_(None), Request.route.in_(PLACE_ROUTES))
         .where(Request.created > since, Request.created <= until)
         .where(CommandOutcome.request_id.is_(None), Order.id.is_(None))
     )

@@ -1,9 +1,12 @@
-"""Brings a database to the newest schema."""
+"""Brings a database to the newest schema, and says how far it is."""
 
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 
 def configuration(url: str) -> Config:
@@ -17,3 +20,14 @@ def configuration(url: str) -> Config:
 def upgrade(url: str) -> None:
     """Migrate to head; takes a login that owns the schema."""
     command.upgrade(configuration(url), "head")
+
+
+def versions() -> list[str]:
+    """The schema's versions that this release knows, newest first. Reads files."""
+    return [script.revision for script in ScriptDirectory.from_config(configuration("")).walk_revisions()]
+
+
+async def version_of(connection: AsyncConnection) -> str | None:
+    """The version of the connected database's schema; None before its first migration."""
+    found = await connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return None if found is None else str(found)

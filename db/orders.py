@@ -13,7 +13,6 @@ from db.tables import Fulfilment, Order, OrderContact, OrderLine, Payment
 from domain.errors import ResourceNotFound
 from domain.events import Event, EventType
 from domain.fulfilment import FulfilmentStatus
-from domain.ledger import CompletedSale, SoldLine
 from domain.orders import ORDER_MOVES, OrderStatus, Placement
 from domain.payments import PaymentStatus
 from domain.pricing import PricedLine, Quote
@@ -103,7 +102,7 @@ def add(session: AsyncSession, new: NewOrder) -> tuple[Order, Payment]:
     """Add a new order with its lines, fulfilments, contact and payment."""
     order, payment = _order(new), _payment(new)
     fulfilments = {
-        seller: Fulfilment(id=new_id("ful"), order_id=order.id, seller_id=seller, status=FulfilmentStatus.PENDING)
+        seller: _fulfilment(order.id, seller)
         for seller in dict.fromkeys(line.sale.seller_id for line in new.quote.lines)
     }
     session.add_all([order, payment, *fulfilments.values(), _contact(new.placement, new.claim)])
@@ -112,6 +111,12 @@ def add(session: AsyncSession, new: NewOrder) -> tuple[Order, Payment]:
         for position, line in enumerate(new.quote.lines)
     )
     return order, payment
+
+
+def _fulfilment(order_id: str, seller_id: str) -> Fulfilment:
+    return Fulfilment(
+        id=new_id("ful"), order_id=order_id, seller_id=seller_id, status=FulfilmentStatus.PENDING, accepted=False
+    )
 
 
 def _payment(new: NewOrder) -> Payment:
@@ -140,22 +145,6 @@ def _contact(placement: Placement, claim: dict[str, Any]) -> OrderContact:
     )
 
 
-async def completed_sale(session: AsyncSession, order: Order, payment: Payment, captured: int) -> CompletedSale:
-    """What the order's money is for, by its frozen lines; amounts in minor units."""
-    rows = await session.scalars(select(OrderLine).where(OrderLine.order_id == order.id).order_by(OrderLine.position))
-    lines = tuple(
-        SoldLine(seller_id=row.seller_id, own_sale=row.own_sale, net=row.total - row.tax, tax=row.tax) for row in rows
-    )
-    return CompletedSale(
-        payment_id=payment.id,
-        currency=order.currency,
-        captured=captured,
-        shipping_net=order.total - sum(line.net + line.tax for line in lines) - order.shipping_tax,
-        shipping_tax=order.shipping_tax,
-        lines=lines,
-    )
-
-
 def _order(new: NewOrder) -> Order:
     placement, quoted = new.placement, new.quote
     return Order(
@@ -168,6 +157,7 @@ def _order(new: NewOrder) -> Order:
         currency=quoted.currency,
         **quoted.totals.model_dump(),
         shipping_tax=quoted.shipping_tax,
+        discount_code=new.claim.get("discount_code"),
         country=placement.destination.country,
         region=placement.destination.region,
         shipping_method=placement.shipping_method,
@@ -196,4 +186,6 @@ def _line(order_id: str, position: int, line: PricedLine, fulfilment_id: str) ->
         discount=line.discount,
         tax=line.tax,
         total=line.total,
+        commission_rate=sale.commission_rate,
+        commission=line.commission,
     )

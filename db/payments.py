@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import and_, bindparam, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.tables import Payment, PaymentAttempt, PaymentOperation, Refund
@@ -60,6 +60,28 @@ def open_attempt(session: AsyncSession, payment: Payment, number: int, choice: C
         )
     )
     session.add(_intended(payment, kind, key=key, amount=payment.amount, attempt=number, at=at))
+
+
+# Stands as the provider of what nobody was asked for.
+NO_PROVIDER = "none"
+
+
+def open_free(session: AsyncSession, payment: Payment, choice: Choice, at: datetime) -> None:
+    """Write the payment of an order that costs nothing: charged with nothing, without asking a provider."""
+    payment.provider, payment.status = NO_PROVIDER, PaymentStatus.COMPLETED
+    session.add(
+        PaymentAttempt(
+            payment_id=payment.id,
+            number=1,
+            payment_method_id=choice.payment_method_id,
+            status=AttemptStatus.SUCCEEDED,
+            created=at,
+        )
+    )
+    key = operation_key(payment.order_id, 1, OperationKind.CHARGE)
+    charged = _intended(payment, OperationKind.CHARGE, key=key, amount=0, attempt=1, at=at)
+    charged.state, charged.closed = OperationState.SUCCEEDED, at
+    session.add(charged)
 
 
 async def totals(session: AsyncSession, payment_id: str) -> Sums:
@@ -173,11 +195,14 @@ def _intended(
 async def intend_next(
     session: AsyncSession, payment: Payment, kind: OperationKind, amount: int, at: datetime
 ) -> PaymentOperation:
-    """Write down a further operation on the last attempt; one of the same kind and amount that is open is it."""
+    """Write down a further operation on the last attempt; one of the same kind and amount that is open is it.
+
+    But for refunds: two parts of an order may cost the same.
+    """
     attempt = await last_attempt(session, payment.id)
     same = [row for row in await operations(session, payment.id) if (row.kind, row.attempt) == (kind, attempt.number)]
     for row in same:
-        if row.state in OPEN_STATES and row.amount == amount:
+        if kind is not OperationKind.REFUND and row.state in OPEN_STATES and row.amount == amount:
             return row
     key = operation_key(payment.order_id, attempt.number, kind, len(same) + 1)
     return await intend(session, payment, kind, key=key, amount=amount, attempt=attempt.number, at=at)
@@ -228,14 +253,33 @@ def close(
 
 
 async def given_back(session: AsyncSession, payment_id: str) -> bool:
-    """Whether the payment is released, in whole or in part, or refunded with its order; or on the way there."""
+    """Whether more of the payment is released or refunded than the parts that were called off; or on the way there."""
     void = select(PaymentOperation.key).where(
         PaymentOperation.payment_id == payment_id,
         PaymentOperation.kind == OperationKind.VOID,
         PaymentOperation.state != OperationState.FAILED,
+        PaymentOperation.reason.is_distinct_from(CALLED_OFF),
     )
-    refund = select(Refund.id).where(Refund.payment_id == payment_id, Refund.reason == RefundReason.CANCELLED)
+    refund = select(Refund.id).where(Refund.payment_id == payment_id, of_the_whole())
     return bool(await session.scalar(select(or_(void.exists(), refund.exists()))))
+
+
+async def release_called_off(session: AsyncSession, payment: Payment, amount: int, at: datetime) -> None:
+    """The held money of parts that were called off is released by the capture of the rest.
+
+    https://docs.stripe.com/payments/place-a-hold-on-a-payment-method
+    """
+    released = await intend_next(session, payment, OperationKind.VOID, amount, at)
+    close(released, OperationState.SUCCEEDED, reference=payment.reference, reason=CALLED_OFF, at=at)
+
+
+def of_the_whole() -> ColumnElement[bool]:
+    """Refunds that an order's own cancellation made; one that called off a part has its own."""
+    return and_(Refund.reason == RefundReason.CANCELLED, Refund.fulfilment_id.is_(None))
+
+
+# Why a release stands beside a capture that was meant.
+CALLED_OFF = "called_off"
 
 
 async def close_unpaid(session: AsyncSession, payment: Payment, at: datetime) -> None:

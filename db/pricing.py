@@ -1,41 +1,74 @@
 """Prices an order from the server's own tables: products, tax rates, shipping rates."""
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from sqlalchemy import ARRAY, ColumnElement, ScalarSelect, any_, bindparam, literal, or_, select, true
+from sqlalchemy import ARRAY, ColumnElement, ScalarSelect, and_, any_, bindparam, literal, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.selectable import LateralFromClause
 
-from db.tables import Product, ShippingRate, TaxRateRow
+from db.tables import Account, Product, ShippingRate, TaxRateRow
+from domain.accounts import AccountStatus
 from domain.addresses import Destination
+from domain.discounts import DiscountTerms
 from domain.errors import MixedCurrencies, ProductUnavailable, ShippingUnavailable
-from domain.orders import Item
-from domain.pricing import NO_TAX, SHIPPING_TAX_CODE, Quote, Sale, TaxRate, quote
+from domain.orders import Item, Role
+from domain.pricing import NO_TAX, SHIPPING_TAX_CODE, Quote, Sale, TaxRate, check_payable, quote, subtotal_of
+
+# What is for sale, of a product joined with its seller's account.
+# The merchant's own goods stay, whatever becomes of the account of staff that put them up.
+ON_SALE = and_(
+    Product.active, or_(Product.own_sale, and_(Account.status == AccountStatus.ACTIVE, Account.role != Role.BUYER))
+)
+_SELLER = Account.id == Product.seller_id
 
 
 async def price(
-    session: AsyncSession, items: Iterable[Item], currency: str, destination: Destination, method: str, on: date
+    session: AsyncSession,
+    items: Iterable[Item],
+    currency: str,
+    destination: Destination,
+    method: str,
+    at: datetime,
+    *,
+    discount: DiscountTerms | None = None,
+    commission_rate: Decimal = Decimal(0),
 ) -> Quote:
-    """What the items cost today, shipped to the destination.
+    """What the items cost at a time, shipped to the destination; sellers without a rate of their own pay the given.
 
-    Raises ProductUnavailable, MixedCurrencies, ShippingUnavailable or TotalTooLarge.
+    Raises ProductUnavailable, MixedCurrencies, ShippingUnavailable, DiscountNotApplicable or TotalTooLarge.
     """
     wanted = tuple(items)
-    offers = await _offers(session, {item.product_id for item in wanted}, currency, destination, method, on)
-    sales = [offers[item.product_id].sale(item.quantity) for item in wanted]
+    offers = await _offers(session, {item.product_id for item in wanted}, currency, destination, method, at.date())
+    sales = [offers[item.product_id].sale(item.quantity, commission_rate) for item in wanted]
     terms = next(iter(offers.values()))
     if terms.shipping is None:
         raise ShippingUnavailable(country=destination.country, method=method, currency=currency)
-    return quote(currency, sales, terms.shipping, terms.shipping_tax)
+    reduction = 0 if discount is None else discount.reduction(currency, subtotal_of(sales), at)
+    return quote(currency, sales, terms.shipping, terms.shipping_tax, reduction=reduction)
+
+
+async def goods_of(session: AsyncSession, items: Iterable[Item]) -> tuple[str, int]:
+    """The currency of goods and what they cost before discount, tax and shipping, in minor units.
+
+    Raises ProductUnavailable, MixedCurrencies or TotalTooLarge.
+    """
+    wanted = tuple(items)
+    ids = {item.product_id for item in wanted}
+    currency = await one_currency(session, ids)
+    rows = await session.execute(select(Product.id, Product.price).where(Product.id.in_(ids)))
+    prices = dict(rows.all())
+    cost = sum(prices[item.product_id] * item.quantity for item in wanted)
+    check_payable(cost)
+    return currency, cost
 
 
 async def one_currency(session: AsyncSession, product_ids: set[str]) -> str:
     """The currency that all these products are sold in. Raises ProductUnavailable or MixedCurrencies."""
     rows = await session.execute(
-        select(Product.id, Product.currency).where(Product.id.in_(product_ids), Product.active)
+        select(Product.id, Product.currency).join(Account, _SELLER).where(Product.id.in_(product_ids), ON_SALE)
     )
     currencies = dict(rows.all())
     for identity in sorted(product_ids - currencies.keys()):
@@ -46,15 +79,19 @@ async def one_currency(session: AsyncSession, product_ids: set[str]) -> str:
 
 
 class _Offer(NamedTuple):
-    """A product, the tax on it, and what is the same for all products of an order: shipping and the tax on that."""
+    """A product, the tax on it, the rate that its seller agreed to, and what is the same for all products of an order:
+    shipping and the tax on that.
+    """
 
     product: Product
+    commission_rate: Decimal | None
     tax: TaxRate
     shipping: int | None
     shipping_tax: TaxRate
 
-    def sale(self, quantity: int) -> Sale:
+    def sale(self, quantity: int, usual_rate: Decimal) -> Sale:
         product = self.product
+        agreed = usual_rate if self.commission_rate is None else self.commission_rate
         return Sale(
             product_id=product.id,
             name=product.name,
@@ -63,6 +100,7 @@ class _Offer(NamedTuple):
             quantity=quantity,
             unit_price=product.price,
             tax=self.tax,
+            commission_rate=Decimal(0) if product.own_sale else agreed,
         )
 
 
@@ -73,8 +111,8 @@ async def _offers(
     where = {"country": to.country, "region": to.region, "method": method}
     rows = await session.execute(_OFFERS, goods | where)
     found = {
-        product.id: _Offer(product, _rate(rate, inclusive), shipping, _rate(shipping_rate, shipping_inclusive))
-        for product, shipping, rate, inclusive, shipping_rate, shipping_inclusive in rows
+        product.id: _Offer(product, agreed, _rate(rate, inclusive), shipping, _rate(shipping_rate, shipping_inclusive))
+        for product, agreed, shipping, rate, inclusive, shipping_rate, shipping_inclusive in rows
     }
     for missing in sorted(ids - found.keys()):
         raise ProductUnavailable(product_id=missing)
@@ -124,6 +162,7 @@ _ON_GOODS, _ON_SHIPPING = _tax(Product.tax_code.expression), _tax(literal(SHIPPI
 _OFFERS = (
     select(
         Product,
+        Account.commission_rate,
         _shipping(),
         _ON_GOODS.c.rate,
         _ON_GOODS.c.inclusive,
@@ -131,7 +170,10 @@ _OFFERS = (
         _ON_SHIPPING.c.inclusive,
     )
     .select_from(Product)
+    .join(Account, _SELLER)
     .outerjoin(_ON_GOODS, true())
     .outerjoin(_ON_SHIPPING, true())
-    .where(Product.id == any_(bindparam("ids", type_=ARRAY(Product.id.type))), Product.active)
+    .where(Product.id == any_(bindparam("ids", type_=ARRAY(Product.id.type))), ON_SALE)
+    # As the order that refers to its sellers will lock them anyway: none is erased while it is being placed.
+    .with_for_update(read=True, key_share=True, of=Account)
 )

@@ -8,6 +8,7 @@ from sqlalchemy import ARRAY, ColumnElement, and_, any_, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
+from db.ids import TypeIdColumn
 from db.tables import (
     Fulfilment,
     Order,
@@ -57,6 +58,28 @@ async def order_views(session: AsyncSession, ids: Sequence[str]) -> list[OrderVi
     for paid in await tried.paid(session):
         payments[paid.view.order_id].append(paid)
     return [_order_view(*found[each], goods[each], payments[each]) for each in ids if each in found]
+
+
+async def order_id_of(session: AsyncSession, named: str) -> str | None:
+    """The id of an order that a person names by it, or by its number (O-100001)."""
+    number = named.upper().removeprefix("O-")
+    if number.isascii() and number.isdecimal() and len(number) < _DIGITS:
+        found: str | None = await session.scalar(select(Order.id).where(Order.number == int(number)))
+        return found
+    kind = Order.id.type
+    assert isinstance(kind, TypeIdColumn), "orders are known by their ids"
+    return named if kind.reads(named) else None
+
+
+async def newest_orders(session: AsyncSession, status: OrderStatus | None, limit: int) -> list[OrderView]:
+    """Orders as staff see them, newest first: of a status, or all."""
+    query = select(Order.id).order_by(Order.id.desc()).limit(limit)
+    ids = await session.scalars(query if status is None else query.where(Order.status == status))
+    return await order_views(session, list(ids))
+
+
+# More than any number of ours has, and fewer than a BIGINT can hold.
+_DIGITS = 18
 
 
 async def payment_views(session: AsyncSession, ids: Sequence[str]) -> list[PaymentView]:
@@ -240,6 +263,7 @@ def _order_view(
         fulfilments=tuple(FulfilmentView.model_validate(each) for each in fulfilments.values()),
         payments=tuple(paid.view for paid in payments),
         refunds=tuple(refund for paid in payments for refund in paid.refunds),
+        discount_code=order.discount_code,
         shipping_method=order.shipping_method,
         shipping_address=contact.shipping_address and Address.model_validate(contact.shipping_address),
         billing_address=contact.billing_address and Address.model_validate(contact.billing_address),

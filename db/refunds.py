@@ -1,4 +1,4 @@
-"""Refunds, as their workflow is started with them and as the sweep looks for them."""
+"""Refunds, as a cancellation writes them, as their workflow is started with them, and as the sweep looks for them."""
 
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
@@ -8,8 +8,12 @@ from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
+from db import event_log, payments
+from db.ids import new_id
 from db.tables import Order, Payment, PaymentOperation, Refund
-from domain.refunds import ApprovedRefund, RefundStatus
+from domain.events import Event, EventType
+from domain.payments import OperationKind
+from domain.refunds import ApprovedRefund, RefundReason, RefundStatus
 
 # The provider has not ended these.
 _OPEN = (RefundStatus.APPROVED, RefundStatus.PROCESSING)
@@ -49,6 +53,67 @@ def _reached(
 async def _all(session: AsyncSession, *conditions: ColumnElement[bool]) -> list[RefundOf]:
     rows = await session.execute(select(Refund.order_id, Refund.id).where(*conditions))
     return [RefundOf(*row) for row in rows]
+
+
+async def approve(
+    session: AsyncSession,
+    payment: Payment,
+    amount: int,
+    correlation_id: str,
+    at: datetime,
+    *,
+    part_id: str | None = None,
+) -> Refund:
+    """Write a refund that a cancellation makes, of the whole order or of a part, with its operation and event.
+
+    Raises OverdrawnPayment. The payment must be locked.
+    """
+    operation = await payments.intend_next(session, payment, OperationKind.REFUND, amount, at)
+    refund = Refund(
+        id=new_id("ref"),
+        order_id=payment.order_id,
+        payment_id=payment.id,
+        operation_key=operation.key,
+        amount=amount,
+        currency=payment.currency,
+        reason=RefundReason.CANCELLED,
+        status=RefundStatus.APPROVED,
+        fulfilment_id=part_id,
+        created=at,
+        updated=at,
+    )
+    session.add(refund)
+    event_log.append(
+        session,
+        Event(
+            type=EventType.REFUND_APPROVED,
+            time=at,
+            subject=payment.order_id,
+            data={"refund_id": refund.id, "payment_id": payment.id, "amount": amount, "currency": payment.currency},
+            correlation_id=correlation_id,
+        ),
+    )
+    return refund
+
+
+async def of_the_whole(session: AsyncSession, order_id: str) -> Refund | None:
+    """The refund that the order's own cancellation made."""
+    found: Refund | None = await session.scalar(
+        select(Refund).where(Refund.order_id == order_id, payments.of_the_whole())
+    )
+    return found
+
+
+async def of_parts(
+    session: AsyncSession, order: Order, payment: Payment, correlation_id: str
+) -> tuple[ApprovedRefund, ...]:
+    """The refunds of parts that were called off, and that nobody has asked the provider for yet."""
+    rows = await session.scalars(
+        select(Refund)
+        .where(Refund.order_id == order.id, Refund.fulfilment_id.is_not(None), Refund.status == RefundStatus.APPROVED)
+        .order_by(Refund.id)
+    )
+    return tuple(approved(row, order, payment, correlation_id) for row in rows)
 
 
 def approved(

@@ -1,17 +1,18 @@
-"""Demo data: three accounts, a few products, and the price tables; safe to run again."""
+"""Demo data: three accounts, categories, a few products, and the price tables; safe to run again."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import NamedTuple
 
-from pwdlib import PasswordHash
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db import stock
+from db import categories, stock
 from db.ids import new_id
+from db.passwords import hash_password
 from db.session import Database
-from db.tables import Account, Product, ShippingRate, TaxRateRow
+from db.tables import Account, Category, Product, ShippingRate, TaxRateRow
 from domain.orders import Role
 
 DEMO_ACCOUNTS = {role: f"{role}@example.com" for role in Role}
@@ -31,11 +32,38 @@ _SHIPPING = [
     ("pickup", "", "USD", 0),
     ("pickup", "", "EUR", 0),
 ]
+# Each below one that comes before it.
+_CATEGORIES = [
+    ("deck", "Deck", None),
+    ("anchoring", "Anchoring", "deck"),
+    ("lights", "Lights", "deck"),
+    ("navigation", "Navigation", None),
+    ("charts", "Charts", "navigation"),
+    ("safety", "Safety", None),
+]
+
+
+class _Offer(NamedTuple):
+    name: str
+    price: int
+    currency: str
+    on_hand: int
+    role: Role
+    category: str
+    description: str = ""
+
+
 _PRODUCTS = [
-    ("Anchor shackle, galvanised", 1999, "USD", 500, Role.SELLER),
-    ("Deck light, brass", 4550, "USD", 200, Role.SELLER),
-    ("Chart of the Baltic", 2900, "EUR", 100, Role.ADMIN),
-    ("Last lifebuoy", 8900, "USD", 1, Role.SELLER),
+    _Offer("Anchor shackle, galvanised", 1999, "USD", 500, Role.SELLER, "anchoring", "Bow shackle of forged steel."),
+    _Offer("Deck light, brass", 4550, "USD", 200, Role.SELLER, "lights", "Takes a lamp of 12 volts."),
+    _Offer("Chart of the Baltic", 2900, "EUR", 100, Role.ADMIN, "charts", "On paper, with the lights of this year."),
+    _Offer("Last lifebuoy", 8900, "USD", 1, Role.SELLER, "safety"),
+    _Offer("Anchor chain, 8 mm", 1450, "USD", 300, Role.SELLER, "anchoring", "Galvanised, by the metre."),
+    _Offer("Folding anchor, 4 kg", 5200, "USD", 40, Role.SELLER, "anchoring", "For a small boat, or a dinghy."),
+    _Offer("Masthead light", 7900, "USD", 60, Role.SELLER, "lights", "White, seen three miles off."),
+    _Offer("Hand bearing compass", 6400, "USD", 25, Role.ADMIN, "navigation", "Lit at night."),
+    _Offer("Chart of the North Sea", 2900, "EUR", 80, Role.ADMIN, "charts", "On paper."),
+    _Offer("Life jacket, 150 N", 9900, "USD", 120, Role.SELLER, "safety", "Blows itself up in the water."),
 ]
 
 
@@ -46,20 +74,31 @@ async def seed_demo(database: Database, password: str) -> None:
         await seed_prices(session)
         accounts = {role: await _account(session, role, password, at) for role in Role}
         if await session.scalar(select(func.count()).select_from(Product)) == 0:
-            for name, price, currency, on_hand, role in _PRODUCTS:
+            known = await _categories(session, at)
+            for offer in _PRODUCTS:
                 product = Product(
                     id=new_id("prd"),
-                    seller_id=accounts[role],
-                    own_sale=role is Role.ADMIN,
-                    name=name,
-                    price=price,
-                    currency=currency,
+                    seller_id=accounts[offer.role],
+                    own_sale=offer.role is Role.ADMIN,
+                    name=offer.name,
+                    description=offer.description,
+                    category_id=known[offer.category],
+                    price=offer.price,
+                    currency=offer.currency,
                     created=at,
                     updated=at,
                 )
                 session.add(product)
                 await session.flush()
-                stock.open_stock(session, product.id, on_hand, at)
+                stock.open_stock(session, product.id, offer.on_hand, at)
+
+
+async def _categories(session: AsyncSession, at: datetime) -> dict[str, str]:
+    """The ids of all categories by their slugs, with the demo's made if there were none."""
+    if await session.scalar(select(func.count()).select_from(Category)) == 0:
+        for slug, name, parent in _CATEGORIES:
+            await categories.add(session, {"slug": slug, "name": name, "parent": parent}, at)
+    return {row.slug: row.id for row in await categories.all_of_them(session)}
 
 
 async def seed_prices(session: AsyncSession) -> None:
@@ -93,7 +132,7 @@ async def _account(session: AsyncSession, role: Role, password: str, at: datetim
         email=email,
         name=f"Demo {role}",
         role=role,
-        password_hash=PasswordHash.recommended().hash(password),
+        password_hash=hash_password(password),
         created=at,
     )
     session.add(account)

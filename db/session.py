@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from sqlalchemy.engine import make_url
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import NullPool
 
 
 class Database:
@@ -28,12 +29,21 @@ class Database:
             connect_args={"connect_timeout": 3},
         )
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
+        self._beside = create_async_engine(
+            self.engine.url, poolclass=NullPool, hide_parameters=True, connect_args={"connect_timeout": 3}
+        )
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
         """One transaction: committed at the end of the block, rolled back when it raises."""
         async with self._sessions() as session, session.begin():
             yield session
+
+    @asynccontextmanager
+    async def beside(self) -> AsyncIterator[AsyncConnection]:
+        """A connection that is not of the pool, for those who look after it: one that is all in use is no outage."""
+        async with self._beside.connect() as connection:
+            yield connection
 
     async def close(self) -> None:
         await self.engine.dispose()

@@ -35,6 +35,8 @@ class Invariant(StrEnum):
     STOCK_HELD = "stock_held"
     STOCK_IN_RANGE = "stock_in_range"
     HOLDS_ENDED = "holds_ended"
+    DISCOUNT_USES_COUNTED = "discount_uses_counted"
+    DISCOUNT_USES_ENDED = "discount_uses_ended"
     PLACED_LOGGED = "placed_logged"
     EVENTS_LEGAL = "events_legal"
     EVENTS_IN_ORDER = "events_in_order"
@@ -70,7 +72,9 @@ class ProviderTruth(Value):
 class PaymentRecord(Value):
     """What our own rows say of one order's money; operations may be summed by kind and state.
 
-    `sale` is what its sale entry allocates, None without one; `refunding` tells that a refund is under way.
+    `worth` is what its goods and shipping cost before any discount, `called_off` what the parts of it cost that were
+    called off. `sale` is what its sale entry takes out of the funds held, None without one; `refunding` tells that a
+    refund is under way.
     """
 
     order_id: str
@@ -78,6 +82,8 @@ class PaymentRecord(Value):
     provider: str
     currency: str
     amount: int
+    worth: int
+    called_off: int
     status: PaymentStatus
     reference: str | None
     last_attempt: AttemptStatus | None
@@ -94,7 +100,12 @@ class PaymentRecord(Value):
     @property
     def held(self) -> int:
         """What was captured and neither refunded nor allocated by a sale."""
-        return 0 if self.order_status is OrderStatus.COMPLETED else self.done("captured") - self.done("refunded")
+        return self.done("captured") - self.done("refunded") - (self.sale or 0)
+
+    @property
+    def sold(self) -> int:
+        """What was captured for the parts that were not called off; their hold may have been released instead."""
+        return self.done("captured") - (self.called_off - self.done("voided"))
 
     def _total(self, movement: str, states: frozenset[OperationState]) -> int:
         return sum(each.amount for each in self.operations if each.kind in MOVEMENTS[movement] and each.state in states)
@@ -107,7 +118,6 @@ MOVEMENTS = {
     "voided": {OperationKind.VOID},
     "refunded": {OperationKind.REFUND},
 }
-_GONE = frozenset({OrderStatus.CANCELLED, OrderStatus.FAILED})
 _SHIPPED = frozenset({OrderStatus.SHIPPED, OrderStatus.DELIVERED, OrderStatus.COMPLETED})
 
 
@@ -165,10 +175,11 @@ def _on_its_own(record: PaymentRecord) -> Iterator[Finding]:
     if record.status is not status:
         sentence = f"Its payment says {record.status}, its operations say {status}."
         yield _finding(Invariant.STATUS_DERIVED, order, sentence)
-    if record.order_status in _SHIPPED and captured != record.amount:
-        sentence = f"It is {record.order_status}, and {captured} of {record.amount} are captured."
+    released = record.done("voided")
+    if record.order_status in _SHIPPED and (captured != record.amount - released or released > record.called_off):
+        sentence = f"It is {record.order_status}, and {captured} of {record.amount} are captured, {released} released."
         yield _finding(Invariant.SHIPPED_MEANS_PAID, order, sentence)
-    expected = captured if record.order_status is OrderStatus.COMPLETED else None
+    expected = record.sold if record.order_status is OrderStatus.COMPLETED and record.worth else None
     if record.sale != expected:
         sentence = f"It is {record.order_status}; its sale entry allocates {record.sale}, and should {expected}."
         yield _finding(Invariant.SALE_POSTED, order, sentence)
@@ -185,8 +196,8 @@ def _at_the_end(record: PaymentRecord) -> Iterator[Finding]:
         sentence = f"It is {status}, and {authorization} authorised were neither captured nor voided."
         yield _finding(Invariant.NOTHING_HELD_AFTER_END, order, sentence)
     returning = record.open("refunded") if record.refunding else 0
-    if status in _GONE and record.held != returning:
-        sentence = f"It is {status}, and {record.held - returning} captured were not given back."
+    if record.held != returning:
+        sentence = f"It is {status}, and {record.held - returning} captured were neither given back nor allocated."
         yield _finding(Invariant.NOTHING_HELD_AFTER_END, order, sentence)
 
 

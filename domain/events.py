@@ -20,6 +20,8 @@ class EventType(StrEnum):
     ORDER_RELEASED = "order.released"
     FULFILMENT_SHIPPED = "fulfilment.shipped"
     FULFILMENT_DELIVERED = "fulfilment.delivered"
+    FULFILMENT_ACCEPTED = "fulfilment.accepted"
+    FULFILMENT_CANCELLED = "fulfilment.cancelled"
     PAYMENT_AUTHORIZED = "payment.authorized"
     PAYMENT_CAPTURED = "payment.captured"
     PAYMENT_REQUIRES_ACTION = "payment.requires_action"
@@ -33,8 +35,28 @@ class EventType(StrEnum):
     REFUND_COMPLETED = "refund.completed"
     REFUND_FAILED = "refund.failed"
     REFUND_REVERSED = "refund.reversed"
+    DISCOUNT_CREATED = "discount.created"
+    DISCOUNT_CHANGED = "discount.changed"
     PRODUCT_CREATED = "product.created"
+    PRODUCT_UPDATED = "product.updated"
+    PRODUCT_DELETED = "product.deleted"
     STOCK_ADJUSTED = "stock.adjusted"
+    STOCK_LOW = "stock.low"
+    ACCOUNT_REGISTERED = "account.registered"
+    ACCOUNT_UPDATED = "account.updated"
+    ACCOUNT_PASSWORD_CHANGED = "account.password_changed"  # noqa: S105 - the name of an event
+    ACCOUNT_ROLE_CHANGED = "account.role_changed"
+    ACCOUNT_STATUS_CHANGED = "account.status_changed"
+    ACCOUNT_TOKEN_REUSED = "account.token_reused"  # noqa: S105 - as above
+    ACCOUNT_ERASED = "account.erased"
+
+
+class Cause(Value):
+    """What an event came of, and when."""
+
+    at: datetime
+    correlation_id: str
+    causation_id: str | None = None
 
 
 class Event(Value):

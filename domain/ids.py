@@ -10,10 +10,16 @@ def _typeid(prefix: str) -> StringConstraints:
 
 
 AccountId = Annotated[str, _typeid("acc")]
+CartId = Annotated[str, _typeid("crt")]
+CartItemId = Annotated[str, _typeid("cit")]
+CategoryId = Annotated[str, _typeid("cat")]
+DiscountId = Annotated[str, _typeid("dsc")]
 EventId = Annotated[str, _typeid("evt")]
+FamilyId = Annotated[str, _typeid("fam")]
 FulfilmentId = Annotated[str, _typeid("ful")]
 IncidentId = Annotated[str, _typeid("inc")]
 LineId = Annotated[str, _typeid("lin")]
+MailId = Annotated[str, _typeid("mai")]
 OrderId = Annotated[str, _typeid("ord")]
 PaymentId = Annotated[str, _typeid("pay")]
 ProductId = Annotated[str, _typeid("prd")]

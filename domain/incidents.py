@@ -26,6 +26,7 @@ class IncidentKind(StrEnum):
     MONEY_AFTER_END = "money_after_end"
     MONEY_MOVED_OUTSIDE = "money_moved_outside"
     REFUND_OVERDUE = "refund_overdue"
+    MAIL_FAILED = "mail_failed"
 
 
 class IncidentView(Value):

@@ -113,44 +113,58 @@ def refund_returned_entry(provider: str, operation: str, asset: str, amount: int
 
 
 class SoldLine(Value):
-    """A completed line in minor units: what is the seller's, and what is the tax office's."""
+    """A completed line in minor units: what is the seller's, what is the tax office's, and what is the deployment's.
+
+    `net` and `tax` are what the buyer paid for it; `borne` is the discount on it, without tax, which the merchant
+    bears; `commission` is taken from both of net and borne.
+    """
 
     seller_id: AccountId
     own_sale: bool
     net: Minor
     tax: Minor
+    borne: Minor = 0
+    commission: Minor = 0
 
 
 class CompletedSale(Value):
-    """A paid and delivered order: what its money is allocated to. Amounts in minor units."""
+    """A paid and delivered order: what its money is allocated to. Amounts in minor units.
+
+    `paid` is what was captured for its lines and shipping; parts that were called off are in neither.
+    """
 
     payment_id: PaymentId
     currency: Currency
-    captured: Minor
+    paid: Minor
     shipping_net: Minor
     shipping_tax: Minor
     lines: tuple[SoldLine, ...]
 
 
-def sale_entry(order_id: str, sale: CompletedSale) -> Entry:
-    """The order is complete: funds held become seller payables, own sales, shipping income and tax.
+def sale_entry(order_id: str, sale: CompletedSale) -> Entry | None:
+    """The order is complete: funds held and borne discounts become seller payables, own sales, commission, shipping
+    income and tax. None for an order of which nothing has a price.
 
-    Raises EntryUnbalanced when the lines, tax and shipping are not what was captured.
+    Raises EntryUnbalanced when the lines, tax and shipping are not what was paid.
     """
     sellers: dict[str, int] = defaultdict(int)
     for line in sale.lines:
         if not line.own_sale:
-            sellers[line.seller_id] += line.net
-    credited = [
-        (Account.OWN_SALES, None, sum(line.net for line in sale.lines if line.own_sale)),
-        *((Account.SELLER_PAYABLE, seller, amount) for seller, amount in sorted(sellers.items())),
-        (Account.SHIPPING_INCOME, None, sale.shipping_net),
-        (Account.TAX_PAYABLE, None, sum(line.tax for line in sale.lines) + sale.shipping_tax),
+            sellers[line.seller_id] += line.net + line.borne - line.commission
+    moved = [
+        (Account.CUSTOMER_FUNDS_HELD, None, sale.paid),
+        (Account.DISCOUNT_EXPENSE, None, sum(line.borne for line in sale.lines)),
+        (Account.OWN_SALES, None, -sum(line.net + line.borne for line in sale.lines if line.own_sale)),
+        *((Account.SELLER_PAYABLE, seller, -amount) for seller, amount in sorted(sellers.items())),
+        (Account.COMMISSION, None, -sum(line.commission for line in sale.lines)),
+        (Account.SHIPPING_INCOME, None, -sale.shipping_net),
+        (Account.TAX_PAYABLE, None, -sum(line.tax for line in sale.lines) - sale.shipping_tax),
     ]
-    postings = [Posting(account=Account.CUSTOMER_FUNDS_HELD, asset=sale.currency, amount=sale.captured)]
-    postings += [
-        Posting(account=account, owner=owner, asset=sale.currency, amount=-amount)
-        for account, owner, amount in credited
+    postings = tuple(
+        Posting(account=account, owner=owner, asset=sale.currency, amount=amount)
+        for account, owner, amount in moved
         if amount
-    ]
-    return Entry(kind=EntryKind.SALE, source_kind="order", source_id=order_id, postings=tuple(postings))
+    )
+    if not postings:
+        return None
+    return Entry(kind=EntryKind.SALE, source_kind="order", source_id=order_id, postings=postings)

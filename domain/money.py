@@ -89,6 +89,12 @@ def exponent(currency: str) -> int:
     return EXPONENTS[_supported(currency)]
 
 
+def in_words(amount: int, currency: str) -> str:
+    """An amount in minor units with as many places as the currency has: 1999 USD is 19.99 USD, 1999 JPY 1,999 JPY."""
+    places = exponent(currency)
+    return f"{Decimal(amount).scaleb(-places):,.{places}f} {currency}"
+
+
 def round_half_up(value: Decimal) -> int:
     """The one rounding mode of Holdfast: to whole minor units, halves away from zero."""
     return int(value.quantize(Decimal(1), rounding=ROUND_HALF_UP))

@@ -64,6 +64,7 @@ class FulfilmentView(Value):
     tracking_url: str | None = None
     shipped: datetime | None = None
     delivered: datetime | None = None
+    accepted: bool = False
 
 
 _ACCUSING = frozenset({"fraudulent", "lost_card", "merchant_blacklist", "stolen_card"})
@@ -147,6 +148,7 @@ class OrderView(Value):
     fulfilments: tuple[FulfilmentView, ...]
     payments: tuple[PaymentView, ...]
     refunds: tuple[RefundView, ...]
+    discount_code: str | None = None
     shipping_method: str
     shipping_address: Address | None
     billing_address: Address | None = None
@@ -179,6 +181,7 @@ class OrderView(Value):
                 "payments": (),
                 "refunds": (),
                 "next_action": None,
+                "discount_code": None,
                 "billing_address": None,
             }
         )

@@ -1,5 +1,6 @@
 """Orders: statuses and their moves, and what starts and changes an order."""
 
+from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated
 
@@ -63,12 +64,14 @@ class Item(Value):
 
 
 class Policy(Value):
-    """The deployment's deadlines, frozen with the order. All in seconds."""
+    """The deployment's deadlines, in seconds, and its rate of commission; frozen with the order."""
 
     payment_deadline: int
     inspection_window: int
     # How long before the provider lets held money lapse it is given back, if nothing was shipped.
     capture_margin: int = 21_600
+    # What the deployment keeps of sellers' sales, as a fraction, unless their account says another.
+    commission_rate: Annotated[Decimal, Field(ge=0, lt=1, max_digits=7, decimal_places=6)] = Decimal(0)
 
 
 class Placement(Value):

@@ -98,7 +98,9 @@ class Sums(Value):
     authorized: int = 0
     captured: int = 0
     refunded: int = 0
+    capture_open: int = 0
     refund_open: int = 0
+    released: int = 0
     voided: bool = False
 
     @property
@@ -115,8 +117,10 @@ def sums(operations: Iterable[Operation]) -> Sums:
     return Sums(
         authorized=_total(every, ATTEMPT_KINDS, done),
         captured=_total(every, {OperationKind.CAPTURE, OperationKind.CHARGE}, done),
+        capture_open=_total(every, {OperationKind.CAPTURE}, OPEN_STATES),
         refunded=_total(every, {OperationKind.REFUND}, done),
         refund_open=_total(every, {OperationKind.REFUND}, OPEN_STATES),
+        released=_total(every, {OperationKind.VOID}, done),
         voided=any(each.kind is OperationKind.VOID and each.state is OperationState.SUCCEEDED for each in every),
     )
 
@@ -138,6 +142,10 @@ _BY_ATTEMPT = {
 }
 
 
+def _charged(operation: Operation) -> bool:
+    return operation.kind is OperationKind.CHARGE and operation.state is OperationState.SUCCEEDED
+
+
 def derive_status(operations: Iterable[Operation], last_attempt: AttemptStatus | None) -> PaymentStatus:
     """The status of a payment from its operations and its latest attempt, by the agreed precedence."""
     every = tuple(operations)
@@ -150,6 +158,9 @@ def derive_status(operations: Iterable[Operation], last_attempt: AttemptStatus |
         return PaymentStatus.PARTIALLY_REFUNDED if total.refunded else PaymentStatus.COMPLETED
     if total.voided:
         return PaymentStatus.CANCELLED
+    if last_attempt is AttemptStatus.SUCCEEDED and any(map(_charged, every)):
+        # Nothing was to be paid.
+        return PaymentStatus.COMPLETED
     return PaymentStatus.PENDING if last_attempt is None else _BY_ATTEMPT[last_attempt]
 
 

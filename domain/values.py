@@ -10,4 +10,5 @@ WORD = r"^[^\x00]*[^\x00\s][^\x00]*$"
 class Value(BaseModel):
     """An immutable value, read from a row by attribute or from JSON; equal when its fields are."""
 
-    model_config = ConfigDict(frozen=True, from_attributes=True)
+    # What is sent always has every field, so that readers need not ask whether one is there.
+    model_config = ConfigDict(frozen=True, from_attributes=True, json_schema_serialization_defaults_required=True)

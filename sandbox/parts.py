@@ -13,13 +13,16 @@ from sandbox.kept_secrets import KeptSecrets
 from sandbox.ports import LOOPBACK, Ports
 from sandbox.postgres import Postgres
 from sandbox.readiness import answers, present
-from sandbox.ready import Account, Accounts, Pids, Ready, Temporal
+from sandbox.ready import Account, Accounts, Mail, Pids, Ready, Temporal
 from sandbox.supervisor import Part
 from sandbox.temporal import TemporalServer
+from settings import RateSettings
 from workflows.names import SEARCH_ATTRIBUTES
 
 # The user's own Temporal profile or database must not reach into the sandbox.
 _NOT_INHERITED = ("TEMPORAL_", "PG", "DATABASE_URL")
+# Counted and told as anywhere else, and never reached: one buyer does what a shop's thousands do.
+_PLENTY = json.dumps(dict.fromkeys(RateSettings.model_fields, "1000000/minute"))
 # Long enough for a payment call under way to end, and for the request that waits for it.
 _GRACE = 20.0
 
@@ -54,6 +57,10 @@ class Blueprint:
     def stripe(self) -> str:
         return f"http://{LOOPBACK}:{self.ports.stripe}"
 
+    @property
+    def inbox(self) -> str:
+        return f"http://{LOOPBACK}:{self.ports.inbox}"
+
     @cached_property
     def _secrets(self) -> KeptSecrets:
         return KeptSecrets(self.directory.secrets)
@@ -64,8 +71,9 @@ class Blueprint:
             Part(self._migrate(), after=("postgres",)),
             Part(self.temporal),
             Part(Child(self._stripe())),
+            Part(Child(self._mail())),
             Part(self._seed(), after=("migrate",)),
-            Part(Child(self._worker()), after=("migrate", "temporal", "stripe")),
+            Part(Child(self._worker()), after=("migrate", "temporal", "stripe", "mail")),
             # Stopped before the worker, so that calls in flight are still answered.
             Part(Child(self._api()), after=("worker",)),
         )
@@ -77,6 +85,7 @@ class Blueprint:
             "temporal": self.temporal.ui,
             "postgres": f"{LOOPBACK}:{self.ports.postgres}",
             "stripe": self.stripe,
+            "mail": self.inbox,
         }
         return places.get(name, "")
 
@@ -89,6 +98,7 @@ class Blueprint:
             temporal=Temporal(address=temporal.address, namespace=temporal.namespace, ui=temporal.ui),
             database=self.postgres.app_dsn,
             stripe=self.stripe,
+            mail=Mail(smtp=f"{LOOPBACK}:{self.ports.smtp}", inbox=self.inbox),
             accounts=Accounts(**who),
             pids=Pids(**pids),
         )
@@ -122,6 +132,16 @@ class Blueprint:
             env=self._inherited(),
         )
 
+    def _mail(self) -> Program:
+        ports = ("--port", str(self.ports.inbox), "--smtp-port", str(self.ports.smtp))
+        return Program(
+            name="mail",
+            argv=(sys.executable, "-P", "-m", "sandbox.mail", *ports),
+            log=self.directory.logs / "mail.log",
+            ready=answers(f"{self.inbox}/_sandbox/state"),
+            env=self._inherited(),
+        )
+
     def _ours(self, command: str, *arguments: str, env: Mapping[str, str] | None = None) -> Program:
         return Program(
             name=command,
@@ -140,7 +160,13 @@ class Blueprint:
             "HOLDFAST_STRIPE_API_BASE": self.stripe,
             "HOLDFAST_STRIPE_API_KEY": self._secrets.get("stripe_api_key", prefix="sk_test_"),
             "HOLDFAST_STRIPE_WEBHOOK_SECRETS": json.dumps([self._webhook_secret]),
+            "HOLDFAST_SMTP_HOST": LOOPBACK,
+            "HOLDFAST_SMTP_PORT": str(self.ports.smtp),
+            "HOLDFAST_SMTP_TLS": "none",
+            "HOLDFAST_MAIL_FROM": "shop@holdfast.example",
+            "HOLDFAST_RATE_LIMITS": _PLENTY,
             "HOLDFAST_JWT_SECRET": self._secrets.get("jwt_secret", length=48),
+            "HOLDFAST_COOKIE_SECURE": "false",
         }
 
     def _inherited(self) -> dict[str, str]:
@@ -157,4 +183,4 @@ class Blueprint:
 
     @property
     def _demo_password(self) -> str:
-        return self._secrets.get("demo_password", length=9)
+        return self._secrets.get("demo_password", length=12)

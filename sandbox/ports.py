@@ -48,6 +48,8 @@ class Ports:
     temporal_ui: int = 8233
     postgres: int = 5433
     stripe: int = 12111
+    smtp: int = 1025
+    inbox: int = 8025
 
     @classmethod
     def drawn(cls) -> Self:

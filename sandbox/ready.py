@@ -22,6 +22,13 @@ class Account(_Frozen):
     password: str
 
 
+class Mail(_Frozen):
+    """`smtp` is host:port, `inbox` a page that shows what came in."""
+
+    smtp: str
+    inbox: str
+
+
 class Accounts(_Frozen):
     admin: Account
     seller: Account
@@ -34,6 +41,7 @@ class Pids(_Frozen):
     temporal: int
     postgres: int
     stripe: int
+    mail: int
 
 
 class Ready(_Frozen):
@@ -43,6 +51,7 @@ class Ready(_Frozen):
     temporal: Temporal
     database: str
     stripe: str
+    mail: Mail
     accounts: Accounts
     pids: Pids
 

@@ -19,6 +19,7 @@ from sandbox.ports import free_port, free_ports
 from sandbox.postgres import Postgres
 from sandbox.temporal import TemporalServer
 from tests.support.arena import Arena, free_listener, open_arena
+from tests.support.front_desk import FrontDesk, open_desk
 from tests.support.stripe_sandbox import open_sandbox
 from workflows.names import SEARCH_ATTRIBUTES
 
@@ -76,6 +77,13 @@ async def database(postgres: Postgres, database_name: str) -> AsyncIterator[Data
     opened = Database(postgres.app_dsn_of(database_name))
     yield opened
     await opened.close()
+
+
+@pytest_asyncio.fixture
+async def desk(database: Database) -> AsyncIterator[FrontDesk]:
+    """The API over the test's own database, without Temporal or providers."""
+    async with open_desk(database) as opened:
+        yield opened
 
 
 async def _temporal(scratch: Path, *, persistent: bool = False) -> TemporalServer:

@@ -9,11 +9,14 @@ from temporalio.exceptions import FailureError
 with workflow.unsafe.imports_passed_through():
     from activities.cancellation import Cancellation
     from activities.failures import as_error, as_failure, told
+    from activities.parts import CallOff, PartActivities
     from domain.errors import OrderBusy, OrderNotCancellable
     from domain.incidents import IncidentKind
     from domain.orders import CancelReason, Command, OrderState, OrderStatus, Role
     from workflows.fulfilment import FulfilmentStage
+    from workflows.policies import in_database
     from workflows.progress import Matter, Progress
+    from workflows.reversal import start_refund
 
 
 # How long an order that could not be unwound waits before the next try, unless the provider has news.
@@ -31,8 +34,12 @@ class CancellationStage:
     def refuse(self, command: Command) -> None:
         """The validator of `cancel`: after the first shipment a refund request is the way.
 
-        On a held order only staff may decide.
+        A part can be called off until it is shipped, whatever became of the others. On a held order only staff may
+        decide.
         """
+        if _of_a_part(command):
+            self._refuse_part(command)
+            return
         if self.fulfilment.shipping_began and not self.progress.closed:
             raise as_failure(OrderNotCancellable(status=self.progress.state.status))
         self.progress.refuse_if_unavailable(even_held=command.role is Role.ADMIN or self.progress.ending)
@@ -41,6 +48,8 @@ class CancellationStage:
 
     async def cancel(self, command: Command) -> OrderState:
         """The handler of `cancel`; what can't be undone now is tried again although its caller was told so."""
+        if _of_a_part(command) and await self._called_off(command):
+            return self.progress.state
         try:
             await self.unwind(CancelReason.REQUESTED, command=command)
         except FailureError:
@@ -48,6 +57,28 @@ class CancellationStage:
                 self._after_person = asyncio.create_task(self.insist(CancelReason.REQUESTED, command=command))
             raise
         return self.progress.state
+
+    def _refuse_part(self, command: Command) -> None:
+        progress = self.progress
+        progress.refuse_if_unavailable(even_held=command.role is Role.ADMIN)
+        if progress.ending:
+            raise as_failure(OrderBusy(step="cancellation"))
+        if progress.state.status is not OrderStatus.CONFIRMED:
+            raise as_failure(OrderNotCancellable(status=progress.state.status))
+
+    async def _called_off(self, command: Command) -> bool:
+        """Call off a seller's part; False when nothing else is left of the order, so that all of it has to end."""
+        progress = self.progress
+        with progress.step("cancellation"):
+            step = CallOff(order_id=progress.order_id, command=command, at=workflow.now())
+            done = await in_database(PartActivities.call_off, step, "Call off a seller's part")
+            if done.refund is not None:
+                await start_refund(done.refund)
+        if done.state is not None:
+            self.fulfilment.inspected = self.fulfilment.inspected or done.accepted
+            progress.state = done.state
+            progress.tell("A part of it was called off.")
+        return not done.whole
 
     async def unwind(
         self, reason: CancelReason, *, command: Command | None = None, end: OrderStatus = OrderStatus.CANCELLED
@@ -119,6 +150,11 @@ class CancellationStage:
             if progress.closed:
                 return
         progress.tell("A cancellation from outside was refused: the goods are on their way or the order ended.")
+
+
+def _of_a_part(command: Command) -> bool:
+    """A seller has no more than a part of an order."""
+    return command.fulfilment_id is not None or command.role is Role.SELLER
 
 
 def _shipped(undone: FailureError) -> bool:

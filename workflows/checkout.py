@@ -35,7 +35,7 @@ class CheckoutStage:
             self.progress.tell(f"Refused: {self.refusal}")
             return None
         self.progress.undo.append(self._close)
-        self.progress.amount = placed.first_attempt.amount
+        self.progress.amount = placed.amount
         return placed
 
     async def _close(self, cancellation: Cancellation) -> None:

@@ -82,9 +82,11 @@ class FulfilmentStage:
     async def deliver(self, command: Command) -> OrderState:
         with self.progress.step("delivery"):
             step = self._step(command)
-            self.progress.state = await in_database(FulfilmentActivities.deliver, step, "Write the delivery down")
-            # The buyer's word is final; the seller's starts the inspection window.
-            self.inspected = self.inspected or command.role is Role.BUYER
+            delivery = await in_database(FulfilmentActivities.deliver, step, "Write the delivery down")
+            self.progress.state = OrderState.model_validate(delivery.model_dump())
+            # The buyer's word is final, of what it was about; the seller's starts the inspection window.
+            accepted = command.role is Role.BUYER if delivery.accepted is None else delivery.accepted
+            self.inspected = self.inspected or accepted
             self.progress.tell("Delivered.")
             return self.progress.state
 

@@ -12,6 +12,8 @@ REPAIR = "repair"
 SWEEP_ORDERS = "sweep/orders"
 # The audit's queue, and its schedule.
 AUDIT = "audit"
+# As the audit's.
+MAILS = "mails"
 
 ORDER_STATUS = SearchAttributeKey.for_keyword("OrderStatus")
 PAYMENT_STATUS = SearchAttributeKey.for_keyword("PaymentStatus")

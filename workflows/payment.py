@@ -69,6 +69,8 @@ class PaymentStage:
         """True when the money is authorized or captured; False when the order ended or its deadline passed."""
         placement, self.deadline = self.progress.placement, placed.payment_deadline
         self.progress.undo.append(lambda cancellation: give_back(self.progress, cancellation))
+        if placed.first_attempt is None:
+            return self._free(placed)
         attempt: Attempt | None = Attempt(
             number=1,
             request=placed.first_attempt,
@@ -87,6 +89,14 @@ class PaymentStage:
                 return True
             attempt = await self._chosen(attempt.number + 1)
         return False
+
+    def _free(self, placed: PlacedOrder) -> bool:
+        """An order that costs nothing was confirmed when it was placed."""
+        assert placed.free is not None, "an order without an attempt costs nothing"
+        self.progress.state, self.progress.busy, self.recorded = placed.free, None, 1
+        self.progress.publish()
+        self.progress.tell("Nothing to pay; waiting for shipment.")
+        return True
 
     def refuse_choice(self, command: Command) -> None:
         """The validator of `pay`."""

@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 from temporalio import workflow
+from temporalio.common import WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
     from activities.cancellation import Cancellation, CancellationActivities, RecordVoid, Reversal
@@ -34,9 +36,11 @@ async def give_back(progress: Progress, cancellation: Cancellation) -> None:
             progress.tell("The provider is still working on the payment; it is released or refunded after that.")
             await progress.news(_AGAIN, "Ask the provider again")
         reversal = await _choose(cancellation)
+    for other in reversal.others:
+        await start_refund(other)
     if reversal.refund is not None:
         progress.tell("Handing the money back to a refund workflow.")
-        await _start_refund(reversal.refund)
+        await start_refund(reversal.refund)
 
 
 async def _choose(cancellation: Cancellation) -> Reversal:
@@ -51,14 +55,19 @@ async def _void(request: MoveRequest, correlation_id: str) -> PaymentOutcome:
     return outcome
 
 
-async def _start_refund(refund: ApprovedRefund) -> None:
-    """A refund outlives the order: it is a workflow of its own, abandoned by this one."""
-    await workflow.start_child_workflow(
-        RefundWorkflow.run,
-        refund,
-        id=refund_workflow_id(refund.refund_id),
-        task_queue=ORDERS,
-        task_timeout=TASK_TIMEOUT,
-        parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-        static_summary=f"Refund {refund.amount} minor units {refund.currency} of {refund.order_id}",
-    )
+async def start_refund(refund: ApprovedRefund) -> None:
+    """A refund outlives the order: it is a workflow of its own, abandoned by this one, and started once."""
+    try:
+        await workflow.start_child_workflow(
+            RefundWorkflow.run,
+            refund,
+            id=refund_workflow_id(refund.refund_id),
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            task_queue=ORDERS,
+            task_timeout=TASK_TIMEOUT,
+            parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+            static_summary=f"Refund {refund.amount} minor units {refund.currency} of {refund.order_id}",
+        )
+    except WorkflowAlreadyStartedError:
+        # By a run of this order that Temporal reset, or by a command that it forgot and was told again.
+        workflow.logger.info("the refund is under way")

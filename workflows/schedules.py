@@ -18,6 +18,7 @@ from temporalio.client import (
 
 from workflows import names
 from workflows.audit import AuditWorkflow
+from workflows.mails import MailWorkflow
 from workflows.policies import TASK_TIMEOUT
 from workflows.sweep import SweepWorkflow
 
@@ -33,11 +34,12 @@ class _Plan(NamedTuple):
 
 _SWEEP = _Plan(SweepWorkflow.run, names.SWEEP_ORDERS, timedelta(minutes=1), "Look for what no workflow was told")
 _AUDIT = _Plan(AuditWorkflow.run, names.AUDIT, timedelta(hours=1), "Check the books, and orders against workflows")
+_MAILS = _Plan(MailWorkflow.run, names.MAILS, timedelta(seconds=15), "Tell buyers and sellers what happened")
 
 
-async def ensure_schedules(client: Client) -> None:
-    """Have orders swept every minute and audited every hour; a schedule that is there already stays as it is."""
-    for plan in (_SWEEP, _AUDIT):
+async def ensure_schedules(client: Client, *, mails: bool = False) -> None:
+    """Have orders swept every minute and audited every hour, and `mails` sent; what is there already stays as it is."""
+    for plan in (_SWEEP, _AUDIT, *([_MAILS] if mails else [])):
         action = ScheduleActionStartWorkflow(
             plan.run, id=plan.id, task_queue=names.ORDERS, task_timeout=TASK_TIMEOUT, static_summary=plan.summary
         )
@@ -49,6 +51,11 @@ async def ensure_schedules(client: Client) -> None:
         )
         with suppress(ScheduleAlreadyRunningError):
             await client.create_schedule(plan.id, schedule)
+
+
+async def mail_now(client: Client) -> None:
+    """Send what is to be told at once, as the schedule would."""
+    await client.get_schedule_handle(_MAILS.id).trigger(overlap=ScheduleOverlapPolicy.SKIP)
 
 
 async def sweep_now(client: Client) -> None:

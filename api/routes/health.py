@@ -1,31 +1,35 @@
-"""Health: alive, ready, and which version."""
+"""Health: alive, ready, whole, and which version."""
 
-from datetime import timedelta
+from collections.abc import Mapping
 from importlib.metadata import version
-from typing import Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Response
-from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
-from temporalio.service import RPCError
+from fastapi import APIRouter, Depends, Request, Response
 
-from api.deps import Wired, Wiring
+from api.checks import READY, Check, Checks, Part
+from api.deps import Wired
 from domain.values import Value
 
 router = APIRouter(tags=["Operation"])
-
-Part = Literal["up", "down"]
 
 
 class Health(Value):
     """`up` when every part is."""
 
-    status: Part
+    status: Literal["up", "down"]
     parts: dict[str, Part]
 
 
 class Version(Value):
     version: str
+
+
+def checks(request: Request) -> Checks:
+    held: Checks = request.app.state.checks
+    return held
+
+
+Looks = Annotated[Checks, Depends(checks)]
 
 
 @router.get("/health/live", operation_id="liveness")
@@ -35,13 +39,15 @@ async def live() -> Health:
 
 
 @router.get("/health/ready", operation_id="readiness", responses={503: {"model": Health}})
+async def ready(wired: Wired, looks: Looks, response: Response) -> Health:
+    """Orders can be taken: the database and Temporal answer. No provider is called."""
+    return await _health(wired, looks, READY, response)
+
+
 @router.get("/health", operation_id="health", responses={503: {"model": Health}})
-async def ready(wired: Wired, response: Response) -> Health:
-    """The database and Temporal answer; no provider is called."""
-    parts: dict[str, Part] = {"database": await _database(wired), "temporal": await _temporal(wired)}
-    status: Part = "up" if set(parts.values()) == {"up"} else "down"
-    response.status_code = 200 if status == "up" else 503
-    return Health(status=status, parts=parts)
+async def health(wired: Wired, looks: Looks, response: Response) -> Health:
+    """Orders can be taken and carried on: also the schema, the workers of every queue, and the sweep."""
+    return await _health(wired, looks, looks.whole, response)
 
 
 @router.get("/version", operation_id="version")
@@ -49,18 +55,8 @@ async def running_version() -> Version:
     return Version(version=version("holdfast"))
 
 
-async def _database(wired: Wiring) -> Part:
-    try:
-        async with wired.database.transaction() as session:
-            await session.execute(text("SELECT 1"))
-    except (OSError, SQLAlchemyError):
-        return "down"
-    return "up"
-
-
-async def _temporal(wired: Wiring) -> Part:
-    try:
-        healthy = await wired.temporal.service_client.check_health(timeout=timedelta(seconds=2))
-    except (RPCError, RuntimeError):
-        return "down"
-    return "up" if healthy else "down"
+async def _health(wired: Wired, looks: Checks, wanted: Mapping[str, Check], response: Response) -> Health:
+    parts = await looks.parts(wired, wanted)
+    down = any(part.status == "down" for part in parts.values())
+    response.status_code = 503 if down else 200
+    return Health(status="down" if down else "up", parts=parts)

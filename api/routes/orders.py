@@ -1,34 +1,31 @@
 """Orders: place, read, pay, ship, deliver, cancel (M1 to M8)."""
 
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field, HttpUrl, StrictBool, StringConstraints, field_validator
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.convertors import StringConvertor, register_url_convertor
 
-from api import calls, orders
+from api import conditional, orders
 from api.commands import DONE, CommandResult, Send
-from api.deps import Admin, Buyer, CorrelationId, Principal, SignedIn, Staff, Wired, Wiring, only
-from api.idempotency import Answer, Call, Claim, Once
+from api.conditional import NoneMatch, Wait
+from api.deps import Admin, Buyer, SignedIn, Staff, Wired
 from api.lists import Page, Paging, page_of
 from api.orders import AcceptedOrder
+from api.placing import PLACED, CardPayment, OrderRequest, Place, Word
 from api.schemas import Sent
+from db import accounts
 from db.commands import PLACE_ROUTE
-from db.ids import new_id
-from db.pricing import one_currency
 from db.tables import Fulfilment, Order, Payment
-from domain.addresses import Address, Destination
-from domain.errors import HoldfastError
+from domain.errors import TokenInvalid
 from domain.ids import FulfilmentId, OrderId
-from domain.money import Minor
 from domain.order_view import OrderView
-from domain.orders import Item, OrderStatus, Placement, Role
+from domain.orders import OrderStatus, Role
 from domain.payments import Choice, PaymentStatus
 from domain.repair import HoldReason
-from domain.values import TEXT, WORD, Value
+from domain.values import TEXT, Value
 
 router = APIRouter(prefix="/v1/orders", tags=["Orders"])
 
@@ -41,33 +38,7 @@ class _OneOrder(StringConvertor):
 
 register_url_convertor("order", _OneOrder())
 
-Notes = Annotated[str, StringConstraints(max_length=2000, pattern=TEXT)]
 OperatorNote = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000, pattern=TEXT)]
-Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=WORD)]
-
-
-class CardPayment(Sent):
-    """A provider's token for a card; card numbers are never taken.
-
-    Without the token the answer's `next_action` is `confirm_card`, and the buyer's browser gives the card to the
-    provider with its client secret.
-    """
-
-    method: Literal["card"]
-    payment_method_id: Annotated[str | None, StringConstraints(pattern=r"^pm_[A-Za-z0-9_]{1,100}$")] = None
-    capture: Literal["automatic", "manual"] = "automatic"
-
-
-class OrderRequest(Sent):
-    """What a buyer wants; prices, tax and shipping are computed by the server. `expected_total` in minor units."""
-
-    items: Annotated[list[Item], Field(min_length=1, max_length=200)]
-    shipping_address: Address
-    billing_address: Address | None = None
-    shipping_method: Word = "standard"
-    expected_total: Annotated[Minor, Field(ge=0)] | None = None
-    notes: Notes | None = None
-    payment: CardPayment
 
 
 class ShipRequest(Sent):
@@ -86,6 +57,12 @@ class CancelRequest(Sent):
 
     reason: Annotated[str, StringConstraints(max_length=500, pattern=TEXT)] = ""
     restock: StrictBool = True
+
+
+class CancelOneRequest(CancelRequest):
+    """`fulfilment_id` names the part of one seller; a seller's own is meant without it."""
+
+    fulfilment_id: FulfilmentId | None = None
 
 
 class CancelManyRequest(CancelRequest):
@@ -124,45 +101,12 @@ class OrderFilter(BaseModel):
 
 
 AnyOrder = OrderView | AcceptedOrder
-Canceller = Annotated[Principal, Depends(only(Role.BUYER, Role.ADMIN))]
-_PLACED: dict[int | str, dict[str, Any]] = {
-    201: {"model": OrderView, "description": "The order after its first payment attempt."},
-    202: {"model": AnyOrder, "description": "Accepted; look again at the Location."},
-}
 
 
-@router.post("", operation_id="placeOrder", status_code=201, responses=_PLACED)
-async def place_order(
-    body: OrderRequest, caller: Buyer, wired: Wired, once: Once, correlation: CorrelationId
-) -> Response:
+@router.post("", operation_id="placeOrder", status_code=201, responses=PLACED)
+async def place_order(body: OrderRequest, caller: Buyer, placing: Place) -> Response:
     """Place an order and pay it; the answer comes after the first payment attempt."""
-
-    async def currency_of(session: AsyncSession) -> str:
-        return await one_currency(session, {item.product_id for item in body.items})
-
-    async def act(claim: Claim, currency: str) -> Answer:
-        placement = _placement(body, claim, caller, correlation, currency, wired)
-        try:
-            said = await calls.place(wired.temporal, placement, wired.answer_budget_seconds)
-        except HoldfastError:
-            # A refusal, or nobody was told that the order will come.
-            claim.owed = False
-            raise
-        claim.owed = said is calls.Said.LATER
-        return await orders.outcome(wired, caller, claim, 201)
-
-    call = Call(
-        caller=caller,
-        route=PLACE_ROUTE,
-        body=body.model_dump(mode="json"),
-        resource_id=new_id("ord"),
-        recall=partial(orders.recall, wired, caller, 201),
-        prepare=currency_of,
-        act=act,
-        owed=True,
-    )
-    async with wired.placing:
-        return await once.once(call)
+    return await placing.once(caller, PLACE_ROUTE, body)
 
 
 @router.get("", operation_id="listOrders")
@@ -188,12 +132,25 @@ async def list_orders(
         return await page_of(session, query, Order.id, paging, partial(orders.shown_page, wired, caller, session))
 
 
-@router.get("/{order_id:order}", operation_id="getOrder")
-async def get_order(order_id: OrderId, caller: SignedIn, wired: Wired) -> AnyOrder:
-    """One order; an accepted one that is not recorded yet is `pending`."""
-    async with wired.database.transaction() as session:
-        order = await orders.found(session, caller, order_id)
-    return orders.shown(wired, caller, order) if isinstance(order, OrderView) else order
+@router.get(
+    "/{order_id:order}",
+    operation_id="getOrder",
+    response_model=AnyOrder,
+    responses={304: {"description": "It is as If-None-Match knows it."}, 429: {}},
+)
+async def get_order(
+    order_id: OrderId, caller: SignedIn, wired: Wired, known: NoneMatch = None, wait: Wait = 0
+) -> Response:
+    """One order; an accepted one that is not recorded yet is `pending`. Long poll with `wait` and If-None-Match."""
+
+    async def seen() -> AnyOrder:
+        async with wired.database.transaction() as session:
+            if wait and not await accounts.is_active(session, caller.account_id, caller.role):
+                raise TokenInvalid
+            order = await orders.found(session, caller, order_id)
+        return orders.shown(wired, caller, order) if isinstance(order, OrderView) else order
+
+    return await conditional.read(seen, known, wait=wait, live=wired.live, follower=(caller.account_id, order_id))
 
 
 @router.post("/{order_id}/pay", operation_id="payOrder", responses=DONE)
@@ -218,14 +175,14 @@ async def deliver_order(order_id: OrderId, body: DeliverRequest, caller: SignedI
 @router.post("/cancel", operation_id="cancelOrders", responses={409: {}})
 async def cancel_orders(body: CancelManyRequest, caller: Admin, send: Send) -> Cancelled:
     """Cancel up to a hundred orders; each ends for itself, and a repeat with the key gets the first outcomes."""
-    one = CancelRequest(reason=body.reason, restock=body.restock)
+    one = CancelOneRequest(reason=body.reason, restock=body.restock)
     return Cancelled(data=await send.each(caller, body.ids, "cancel", one, restock=body.restock))
 
 
 @router.post("/{order_id}/cancel", operation_id="cancelOrder", responses=DONE)
-async def cancel_order(order_id: OrderId, body: CancelRequest, caller: Canceller, send: Send) -> Response:
-    """End an order that is not shipped; its money goes back and its stock is given free."""
-    return await send.once(caller, order_id, "cancel", body, restock=body.restock)
+async def cancel_order(order_id: OrderId, body: CancelOneRequest, caller: SignedIn, send: Send) -> Response:
+    """End an order that is not shipped, or a seller's part of it; its money goes back and its stock is given free."""
+    return await send.once(caller, order_id, "cancel", body, restock=body.restock, fulfilment_id=body.fulfilment_id)
 
 
 @router.post("/{order_id}/hold", operation_id="holdOrder", responses=DONE)
@@ -238,23 +195,3 @@ async def hold_order(order_id: OrderId, body: HoldRequest, caller: Admin, send: 
 async def release_order(order_id: OrderId, body: ReleaseRequest, caller: Admin, send: Send) -> Response:
     """Let a held order go on."""
     return await send.once(caller, order_id, "release", body)
-
-
-def _placement(
-    body: OrderRequest, claim: Claim, caller: Principal, correlation: str, currency: str, wired: Wiring
-) -> Placement:
-    """What the workflow may know: ids, quantities, and of the address only what tax and shipping depend on."""
-    to = body.shipping_address
-    return Placement(
-        order_id=claim.resource_id,
-        request_id=claim.request_id,
-        buyer_id=caller.account_id,
-        items=tuple(body.items),
-        currency=currency,
-        destination=Destination(country=to.country, region=to.region, postal_code=to.postal_code),
-        shipping_method=body.shipping_method,
-        expected_total=body.expected_total,
-        payment=Choice.model_validate(body.payment, from_attributes=True),
-        policy=wired.policy,
-        correlation_id=correlation,
-    )

@@ -1,129 +1,117 @@
-"""Products and their stock (C2, as far as orders need it)."""
+"""Products and their stock (C2)."""
 
-from datetime import datetime
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, Field, HttpUrl, StrictBool, StringConstraints
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import Field, StringConstraints
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.deps import CorrelationId, Principal, Staff, Wired, now
+from api import products
+from api.deps import CorrelationId, Principal, Staff, Visitor, Wired, now
 from api.idempotency import Answer, Call, Claim, Once
-from api.lists import Page, Paging, page_of
+from api.lists import Paging, page_of
+from api.product_lists import ProductFilter, ProductPage, part_of, whose
+from api.products import NewProduct, ProductChange, ProductView
 from api.schemas import Sent
-from db import event_log, stock
-from db.ids import new_id
+from api.versions import IfMatch, etag
+from db import catalogue, event_log, search, stock
 from db.tables import Product, Stock
-from domain.errors import ResourceNotFound
-from domain.events import Event, EventType
-from domain.ids import AccountId, ProductId
-from domain.money import EXPONENTS, Currency, Money
-from domain.orders import Role
-from domain.values import TEXT, WORD, Value
+from domain.catalogue import Actor, StockReason
+from domain.events import Cause, Event, EventType
+from domain.ids import ProductId
+from domain.values import TEXT
 
 router = APIRouter(prefix="/v1/products", tags=["Catalogue"])
 
-# No piece costs more: a whole order of them still fits what one order may cost.
-MAX_PRICE = 10**10
-
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=WORD)]
-
-
-class Price(BaseModel):
-    """In minor units of the currency."""
-
-    amount: Annotated[int, Field(strict=True, ge=1, le=MAX_PRICE)]
-    currency: Annotated[Currency, Field(json_schema_extra={"enum": sorted(EXPONENTS)})]
-
-
-class NewProduct(Sent):
-    name: Name
-    description: Annotated[str, StringConstraints(max_length=10_000, pattern=TEXT)] = ""
-    price: Price
-    category: Name | None = None
-    image_url: HttpUrl | None = None
-    active: StrictBool = True
-    stock: Annotated[int, Field(strict=True, ge=0, le=10**9)] = 0
-    tax_code: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,40}$")] = "standard"
-
 
 class StockChange(Sent):
-    """`delta` is what came in (positive) or went out."""
+    """`delta` is what came in (positive) or went out; `note` stays with the request and is shown to nobody else."""
 
     delta: Annotated[int, Field(strict=True, ge=-(10**9), le=10**9)]
-    reason: Name
+    reason: StockReason
+    note: Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=TEXT)] = ""
 
 
-class ProductView(Value):
-    """`stock` is what can still be sold: on hand less held."""
-
-    id: ProductId
-    object: Literal["product"] = "product"
-    created: datetime
-    seller_id: AccountId
-    name: str
-    description: str
-    category: str | None
-    image_url: str | None
-    tax_code: str
-    price: Money
-    active: bool
-    stock: int
+def actor_of(caller: Principal, correlation: str) -> Actor:
+    return Actor(account_id=caller.account_id, role=caller.role, at=now(), correlation_id=correlation)
 
 
-class ProductFilter(BaseModel):
-    seller: AccountId | None = Query(default=None)
+def _acting(caller: Staff, correlation: CorrelationId) -> Actor:
+    return actor_of(caller, correlation)
 
 
-@router.get("", operation_id="listProducts")
-async def list_products(wired: Wired, paging: Paging, wanted: Annotated[ProductFilter, Query()]) -> Page[ProductView]:
-    """What is for sale, newest first."""
-    query = select(Product.id).where(Product.active)
-    if wanted.seller is not None:
-        query = query.where(Product.seller_id == wanted.seller)
+def _looking(caller: Visitor, correlation: CorrelationId) -> Actor | None:
+    return None if caller is None else actor_of(caller, correlation)
+
+
+Acting = Annotated[Actor, Depends(_acting)]
+Looking = Annotated[Actor | None, Depends(_looking)]
+
+
+@router.get("", operation_id="listProducts", responses={403: {}})
+async def list_products(
+    wired: Wired, paging: Paging, asked: Annotated[ProductFilter, Query()], caller: Visitor
+) -> ProductPage:
+    """What is for sale, or with `active=false` what the caller does not offer at the moment.
+
+    Newest first, or by price, or by how well a text fits. A text is looked for among the 500 products that it fits
+    best, when there are more.
+    """
+    if not asked.active:
+        seller = whose(asked, caller)
+        query = select(Product.id).where(~Product.active, Product.archived.is_(None), Product.seller_id == seller)
+        async with wired.database.transaction() as session:
+            page = await page_of(session, query, Product.id, paging, partial(products.shown_page, session))
+        return ProductPage(data=page.data, has_more=page.has_more)
     async with wired.database.transaction() as session:
-        return await page_of(session, query, Product.id, paging, partial(_views, session))
+        found = await search.find(session, asked.wanted, part_of(paging))
+        views = await products.shown_page(session, found.ids)
+    shown = tuple(view.for_everybody() for view in views)
+    return ProductPage(data=shown, has_more=found.has_more, resume=found.resume)
 
 
 @router.get("/{product_id}", operation_id="getProduct")
-async def get_product(product_id: ProductId, wired: Wired) -> ProductView:
-    """One product."""
+async def get_product(product_id: ProductId, wired: Wired, looking: Looking, response: Response) -> ProductView:
+    """One product; one that is not for sale is shown to its seller and to staff only."""
     async with wired.database.transaction() as session:
-        return await _view(session, product_id)
+        view = await products.shown(session, product_id, looking)
+    response.headers.update(etag(view.version))
+    return view
 
 
 @router.post("", operation_id="createProduct", status_code=201)
-async def create_product(body: NewProduct, caller: Staff, wired: Wired, correlation: CorrelationId) -> ProductView:
+async def create_product(body: NewProduct, acting: Acting, wired: Wired, response: Response) -> ProductView:
     """Put a product up for sale; a seller's own, or the merchant's when staff create it."""
-    at = now()
     async with wired.database.transaction() as session:
-        product = Product(
-            id=new_id("prd"),
-            seller_id=caller.account_id,
-            own_sale=caller.role is Role.ADMIN,
-            name=body.name,
-            description=body.description,
-            category=body.category,
-            image_url=body.image_url and str(body.image_url),
-            tax_code=body.tax_code,
-            price=body.price.amount,
-            currency=body.price.currency,
-            active=body.active,
-            created=at,
-            updated=at,
-        )
-        session.add(product)
-        await session.flush()
-        stock.open_stock(session, product.id, body.stock, at)
-        data = {"seller_id": product.seller_id, "price": product.price, "currency": product.currency}
-        event = Event(
-            type=EventType.PRODUCT_CREATED, time=at, subject=product.id, data=data, correlation_id=correlation
-        )
-        event_log.append(session, event)
-        await session.flush()
-        return await _view(session, product.id)
+        product = await catalogue.add(session, acting, body.columns(), body.stock)
+        view = await products.shown(session, product.id, acting)
+    response.headers.update({"Location": f"/v1/products/{view.id}", **etag(view.version)})
+    return view
+
+
+@router.patch("/{product_id}", operation_id="changeProduct")
+async def change_product(
+    product_id: ProductId, body: ProductChange, acting: Acting, match: IfMatch, wired: Wired, response: Response
+) -> ProductView:
+    """Change what is sent of a product; orders that stand keep what they were sold for."""
+    async with wired.database.transaction() as session:
+        product = await catalogue.own(session, acting, product_id, lock=True)
+        match.check(product.version)
+        await catalogue.change(session, acting, product, body.columns())
+        view = await products.shown(session, product_id, acting)
+    response.headers.update(etag(view.version))
+    return view
+
+
+@router.delete("/{product_id}", operation_id="deleteProduct", status_code=204)
+async def delete_product(product_id: ProductId, acting: Acting, match: IfMatch, wired: Wired) -> None:
+    """Take a product away for good: nobody finds or orders it any more; orders that stand keep their lines."""
+    async with wired.database.transaction() as session:
+        product = await catalogue.own(session, acting, product_id, lock=True)
+        match.check(product.version)
+        await catalogue.archive(session, acting, product)
 
 
 @router.post("/{product_id}/stock", operation_id="adjustStock")
@@ -131,21 +119,23 @@ async def adjust_stock(
     product_id: ProductId, body: StockChange, caller: Staff, wired: Wired, once: Once, correlation: CorrelationId
 ) -> Response:
     """Change what lies on the shelf; never below what orders hold."""
+    acting = actor_of(caller, correlation)
 
     async def not_before(_: AsyncSession, __: Claim) -> Answer | None:
         return None
 
     async def owned(session: AsyncSession) -> None:
-        await _own(session, caller, product_id)
+        await catalogue.own(session, acting, product_id)
 
     async def act(claim: Claim, _: None) -> Answer:
+        source = ("request", claim.request_id)
+        cause = Cause(at=claim.created, correlation_id=correlation, causation_id=claim.request_id)
         async with wired.database.transaction() as session:
-            source = ("request", claim.request_id)
-            if not await stock.adjusted(session, source):
-                await stock.adjust(session, product_id, body.delta, reason=body.reason, source=source, at=claim.created)
-                event_log.append(session, _adjusted(product_id, body, claim, correlation))
+            level = await stock.adjust(session, product_id, body.delta, reason=body.reason, source=source, cause=cause)
+            if level is not None:
+                event_log.append(session, _adjusted(level, body, acting, cause))
                 await session.flush()
-            view = await _view(session, product_id)
+            view = await products.shown(session, product_id, acting)
         return Answer(status=200, body=view.model_dump_json().encode(), headers={})
 
     call = Call(
@@ -160,48 +150,18 @@ async def adjust_stock(
     return await once.once(call)
 
 
-def _adjusted(product_id: str, body: StockChange, claim: Claim, correlation: str) -> Event:
+def _adjusted(level: Stock, body: StockChange, acting: Actor, cause: Cause) -> Event:
     return Event(
         type=EventType.STOCK_ADJUSTED,
-        time=claim.created,
-        subject=product_id,
-        data={"delta": body.delta},
-        correlation_id=correlation,
-        causation_id=claim.request_id,
-    )
-
-
-async def _own(session: AsyncSession, caller: Principal, product_id: str) -> None:
-    product = await session.get(Product, product_id)
-    if product is None or (caller.role is Role.SELLER and product.seller_id != caller.account_id):
-        raise ResourceNotFound(resource="product", id=product_id)
-
-
-async def _view(session: AsyncSession, product_id: str) -> ProductView:
-    for view in await _views(session, [product_id]):
-        return view
-    raise ResourceNotFound(resource="product", id=product_id)
-
-
-async def _views(session: AsyncSession, ids: list[str]) -> list[ProductView]:
-    rows = await session.execute(
-        select(Product, Stock).join(Stock, Stock.product_id == Product.id).where(Product.id.in_(ids))
-    )
-    found = {product.id: _shown(product, level) for product, level in rows}
-    return [found[each] for each in ids if each in found]
-
-
-def _shown(product: Product, level: Stock) -> ProductView:
-    return ProductView(
-        id=product.id,
-        created=product.created,
-        seller_id=product.seller_id,
-        name=product.name,
-        description=product.description,
-        category=product.category,
-        image_url=product.image_url,
-        tax_code=product.tax_code,
-        price=Money(amount=product.price, currency=product.currency),
-        active=product.active,
-        stock=level.on_hand - level.held,
+        time=cause.at,
+        subject=level.product_id,
+        data={
+            "actor_id": acting.account_id,
+            "delta": body.delta,
+            "reason": body.reason,
+            "on_hand": level.on_hand,
+            "held": level.held,
+        },
+        correlation_id=cause.correlation_id,
+        causation_id=cause.causation_id,
     )

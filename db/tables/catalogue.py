@@ -1,15 +1,17 @@
-"""What is sold and how many: products, stock on hand and held, and the price tables of tax and shipping."""
+"""What is sold and how many: categories, products, stock on hand and held, the price tables of tax and shipping."""
 
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, Numeric, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Computed, ForeignKey, Identity, Index, Numeric, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.tables.declarative import (
     AccountKey,
     Amount,
+    CategoryKey,
     CurrencyCode,
     OrderKey,
     ProductKey,
@@ -19,24 +21,60 @@ from db.tables.declarative import (
 )
 
 
+class Category(Table):
+    """A node of the tree of categories; db/categories.py keeps it a tree."""
+
+    __tablename__ = "categories"
+
+    id: Mapped[CategoryKey] = mapped_column(primary_key=True)
+    slug: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    parent_id: Mapped[CategoryKey | None] = mapped_column(ForeignKey("categories.id"), index=True)
+    created: Mapped[Time]
+    updated: Mapped[Time]
+
+
 class Product(Table):
     __tablename__ = "products"
 
     id: Mapped[ProductKey] = mapped_column(primary_key=True)
-    seller_id: Mapped[AccountKey] = mapped_column(ForeignKey("accounts.id"), index=True)
+    seller_id: Mapped[AccountKey] = mapped_column(ForeignKey("accounts.id"))
     # Sold by the merchant itself, not by a seller on its marketplace.
     own_sale: Mapped[bool]
     name: Mapped[str]
     description: Mapped[str] = mapped_column(server_default="")
-    category: Mapped[str | None]
+    category_id: Mapped[CategoryKey | None] = mapped_column(ForeignKey("categories.id"), index=True)
     image_url: Mapped[str | None]
     tax_code: Mapped[str] = mapped_column(server_default="standard")
     price: Mapped[Amount] = mapped_column(CheckConstraint("price >= 0", name="price_not_negative"))
     currency: Mapped[CurrencyCode]
     active: Mapped[bool] = mapped_column(server_default=text("true"))
+    # Deleted: shown to nobody; orders and the log of stock keep referring to it.
+    archived: Mapped[Time | None]
     created: Mapped[Time]
     updated: Mapped[Time]
     version: Mapped[int] = mapped_column(server_default=text("1"))
+    # Words of the name count for more than those of the description.
+    search: Mapped[str] = mapped_column(
+        TSVECTOR,
+        Computed(
+            "setweight(to_tsvector('english', name), 'A') || setweight(to_tsvector('english', description), 'C')",
+            persisted=True,
+        ),
+        deferred=True,
+    )
+
+    # A list for every order that products are read in, whole, by seller and by category (decision 17).
+    __table_args__ = (
+        CheckConstraint("archived IS NULL OR NOT active", name="archived_not_active"),
+        Index("ix_products_newest", "id", postgresql_where=text("active")),
+        Index("ix_products_price", "currency", "price", "id", postgresql_where=text("active")),
+        Index("ix_products_seller_newest", "seller_id", "id", postgresql_where=text("active")),
+        Index("ix_products_seller_price", "seller_id", "currency", "price", "id", postgresql_where=text("active")),
+        Index("ix_products_category_newest", "category_id", "id", postgresql_where=text("active")),
+        Index("ix_products_category_price", "category_id", "currency", "price", "id", postgresql_where=text("active")),
+        Index("ix_products_set_aside", "seller_id", "id", postgresql_where=text("NOT active AND archived IS NULL")),
+    )
 
 
 class Stock(Table):
@@ -47,8 +85,13 @@ class Stock(Table):
     product_id: Mapped[ProductKey] = mapped_column(ForeignKey("products.id"), primary_key=True)
     on_hand: Mapped[Amount]
     held: Mapped[Amount] = mapped_column(server_default=text("0"))
+    # When no more than this can be sold there is little, which is logged. It stands here, for holds write this row.
+    low_at: Mapped[Amount | None]
 
-    __table_args__ = (CheckConstraint("held >= 0 AND held <= on_hand", name="never_oversold"),)
+    __table_args__ = (
+        CheckConstraint("held >= 0 AND held <= on_hand", name="never_oversold"),
+        CheckConstraint("low_at >= 0", name="low_at_not_negative"),
+    )
 
 
 class StockMovement(Table):

@@ -19,10 +19,16 @@ NAMING = {
 }
 
 AccountKey = Annotated[str, mapped_column(TypeIdColumn("acc"))]
+CartItemKey = Annotated[str, mapped_column(TypeIdColumn("cit"))]
+CartKey = Annotated[str, mapped_column(TypeIdColumn("crt"))]
+CategoryKey = Annotated[str, mapped_column(TypeIdColumn("cat"))]
+DiscountKey = Annotated[str, mapped_column(TypeIdColumn("dsc"))]
 EventKey = Annotated[str, mapped_column(TypeIdColumn("evt"))]
+FamilyKey = Annotated[str, mapped_column(TypeIdColumn("fam"))]
 FulfilmentKey = Annotated[str, mapped_column(TypeIdColumn("ful"))]
 IncidentKey = Annotated[str, mapped_column(TypeIdColumn("inc"))]
 LineKey = Annotated[str, mapped_column(TypeIdColumn("lin"))]
+MailKey = Annotated[str, mapped_column(TypeIdColumn("mai"))]
 OrderKey = Annotated[str, mapped_column(TypeIdColumn("ord"))]
 PaymentKey = Annotated[str, mapped_column(TypeIdColumn("pay"))]
 ProductKey = Annotated[str, mapped_column(TypeIdColumn("prd"))]

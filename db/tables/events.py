@@ -36,4 +36,21 @@ class EventRow(Table):
     correlation_id: Mapped[str]
     causation_id: Mapped[str | None]
 
-    __table_args__ = (Index("ix_events_subject", "subject", "sequence"),)
+    __table_args__ = (
+        Index("ix_events_subject", "subject", "sequence"),
+        Index("ix_events_transaction_id", "transaction_id", "sequence"),
+    )
+
+
+class EventCursor(Table):
+    """How far a consumer has read: up to this event, in the order of transactions and, within one, of the log.
+
+    Events up to `floor` were read before the log came here from another cluster, whose transactions count otherwise.
+    """
+
+    __tablename__ = "event_cursors"
+
+    consumer: Mapped[str] = mapped_column(primary_key=True)
+    transaction_id: Mapped[str] = mapped_column(TransactionId)
+    sequence: Mapped[int] = mapped_column(BigInteger)
+    floor: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))

@@ -44,6 +44,7 @@ class Order(Table):
     shipping: Mapped[Amount]
     shipping_tax: Mapped[Amount]
     total: Mapped[Amount] = mapped_column(CheckConstraint("total >= 0", name="total_not_negative"))
+    discount_code: Mapped[str | None]
     country: Mapped[str]
     region: Mapped[str]
     shipping_method: Mapped[str]
@@ -77,12 +78,14 @@ class Fulfilment(Table):
     tracking_url: Mapped[str | None]
     shipped: Mapped[Time | None]
     delivered: Mapped[Time | None]
+    # The buyer said that it arrived; until then the seller's word is waited out.
+    accepted: Mapped[bool] = mapped_column(server_default=text("false"))
 
     __table_args__ = (UniqueConstraint("order_id", "seller_id"),)
 
 
 class OrderLine(Table):
-    """A line as it was sold: price, tax rate and inclusive flag are frozen here. Amounts in minor units."""
+    """A line as it was sold: price, discount, rates of tax and commission are frozen here. Amounts in minor units."""
 
     __tablename__ = "order_lines"
 
@@ -102,5 +105,7 @@ class OrderLine(Table):
     discount: Mapped[Amount]
     tax: Mapped[Amount]
     total: Mapped[Amount]
+    commission_rate: Mapped[Decimal] = mapped_column(Numeric(7, 6), server_default=text("0"))
+    commission: Mapped[Amount] = mapped_column(server_default=text("0"))
 
     __table_args__ = (UniqueConstraint("order_id", "position"),)

@@ -3,7 +3,17 @@
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, false
 from sqlalchemy.orm import Mapped, mapped_column
 
-from db.tables.declarative import Amount, CurrencyCode, OrderKey, PaymentKey, RefundKey, Table, Time, status_of
+from db.tables.declarative import (
+    Amount,
+    CurrencyCode,
+    FulfilmentKey,
+    OrderKey,
+    PaymentKey,
+    RefundKey,
+    Table,
+    Time,
+    status_of,
+)
 from domain.payments import AttemptStatus, CaptureMode, OperationKind, OperationState, PaymentMethod, PaymentStatus
 from domain.refunds import RefundReason, RefundStatus
 
@@ -75,6 +85,8 @@ class Refund(Table):
     currency: Mapped[CurrencyCode]
     reason: Mapped[RefundReason] = mapped_column(status_of(RefundReason, "reason"))
     status: Mapped[RefundStatus] = mapped_column(status_of(RefundStatus, "status"))
+    # The part of the order that it is for, when that was called off; none when it is for the whole order.
+    fulfilment_id: Mapped[FulfilmentKey | None] = mapped_column(ForeignKey("fulfilments.id"), unique=True)
     failure_reason: Mapped[str | None]
     failed_after_success: Mapped[bool] = mapped_column(server_default=false())
     created: Mapped[Time]

@@ -1,6 +1,6 @@
 """The REST API as its users know it: a buyer places, receives and cancels orders, the merchant's staff ships them."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any
@@ -33,10 +33,11 @@ class Refused(Exception):
 
 
 class Shop:
-    def __init__(self, http: httpx2.AsyncClient, buyer: str, staff: str) -> None:
-        """`buyer` and `staff` are access tokens."""
+    def __init__(self, http: httpx2.AsyncClient, *, buyer: str, seller: str, staff: str) -> None:
+        """Access tokens of each."""
         self._http = http
         self._buyer = buyer
+        self._seller = seller
         self._staff = staff
 
     async def products(self) -> dict[str, str]:
@@ -45,20 +46,42 @@ class Shop:
         return {each["name"]: each["id"] for each in listed["data"]}
 
     async def place(
-        self, product_id: str, quantity: int = 1, *, capture: str = "automatic", card: str = "pm_card_visa"
+        self,
+        product_id: str,
+        quantity: int = 1,
+        *,
+        capture: str = "automatic",
+        card: str = "pm_card_visa",
+        beside: Sequence[str] = (),
+        discount_code: str | None = None,
     ) -> str:
-        """The order's id, when its first payment attempt has ended or the API's patience has. Raises Refused."""
+        """The order's id, when its first payment attempt has ended or the API's patience has. Raises Refused.
+
+        `beside` are further products, one piece of each.
+        """
         placed = await self._call(
             "POST",
             "/v1/orders",
             self._buyer,
             {
-                "items": [{"product_id": product_id, "quantity": quantity}],
+                "items": [
+                    {"product_id": product_id, "quantity": quantity},
+                    *({"product_id": each, "quantity": 1} for each in beside),
+                ],
                 "shipping_address": _ADDRESS,
                 "payment": {"method": "card", "payment_method_id": card, "capture": capture},
+                "discount_code": discount_code,
             },
         )
         return str(placed["id"])
+
+    async def offer(self, code: str, percent: int) -> None:
+        """Staff make a discount code."""
+        await self._call("POST", "/v1/discounts", self._staff, {"code": code, "kind": "percentage", "percent": percent})
+
+    async def call_off(self, order_id: str) -> None:
+        """The seller can't deliver its part of an order."""
+        await self._call("POST", f"/v1/orders/{order_id}/cancel", self._seller, {"reason": "sold out"})
 
     async def orders(self) -> set[str]:
         """Ids of the buyer's orders, the newest hundred."""
@@ -97,7 +120,11 @@ class Shop:
 async def open_shop(ready: Ready) -> AsyncIterator[Shop]:
     """The shop of a running stack, with the demo's buyer and staff logged in."""
     async with httpx2.AsyncClient(base_url=ready.api, timeout=_TIMEOUT_SECONDS) as http:
-        yield Shop(http, await _log_in(http, ready.accounts.buyer), await _log_in(http, ready.accounts.admin))
+        tokens = [
+            await _log_in(http, who) for who in (ready.accounts.buyer, ready.accounts.seller, ready.accounts.admin)
+        ]
+        buyer, seller, staff = tokens
+        yield Shop(http, buyer=buyer, seller=seller, staff=staff)
 
 
 async def _log_in(http: httpx2.AsyncClient, account: Account) -> str:

@@ -13,7 +13,14 @@ from sandbox.demo.client import Refused, open_shop
 from sandbox.demo.mishaps import READ_TIMEOUT_SECONDS, answer_lost, worker_killed
 from sandbox.demo.payments import PAYMENT_DEADLINE_SECONDS, another_card, asked_by_the_bank, never_paid, webhook_lost
 from sandbox.demo.provider import Provider
-from sandbox.demo.sales import cancelled_with_refund, captured_at_shipping, oversell_refused, paid_automatically
+from sandbox.demo.sales import (
+    cancelled_with_refund,
+    captured_at_shipping,
+    one_of_two_sellers,
+    oversell_refused,
+    paid_automatically,
+    reduced_by_a_code,
+)
 from sandbox.demo.show import Show, open_console
 from sandbox.demo.verdict import Played, judge
 from sandbox.demo.waiting import NotAsExpected
@@ -27,6 +34,8 @@ SCENARIOS = (
     Scenario("The worker is killed mid-payment", worker_killed),
     Scenario("Cancelled after payment", cancelled_with_refund),
     Scenario("Two orders, one piece", oversell_refused),
+    Scenario("A discount code", reduced_by_a_code),
+    Scenario("Two sellers, one calls off", one_of_two_sellers),
     Scenario("Declined, then another card", another_card),
     Scenario("3-D Secure at the buyer's bank", asked_by_the_bank),
     Scenario("A webhook is lost", webhook_lost, long=True),
@@ -56,7 +65,7 @@ async def demo(*, keep: bool = False) -> int:
     async with _until_told_to_stop(banner.stopping), running_stack(options, notify=banner.notice) as stack:
         async with _world(stack) as world:
             played = await _play(SCENARIOS, world, show)
-            verdict = await judge(played, stack.ready.database, await world.provider.truth())
+            verdict = await judge(played, stack.ready, await world.provider.truth())
         show.end(verdict)
         status = 0 if verdict.right else 1
         if keep:

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from decimal import Decimal
 
 from rich.console import Console
 from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
-from domain.money import Money, exponent
+from domain.money import in_words
 from sandbox.demo.verdict import Played, Verdict
 
 # A log has no edge to fold at: links stay whole.
@@ -47,18 +46,14 @@ class Show:
 
     def end(self, verdict: Verdict) -> None:
         self._console.print(_table(verdict.played))
+        if verdict.right:
+            self._console.print("  The buyer was told of every order by mail, of each thing once.")
         for problem in verdict.problems:
             self._console.print(Text(f"  {problem}", "red"))
         self._console.print(Text(verdict.sentence, "bold green" if verdict.right else "bold red"))
 
     def _line(self, number: int, name: str) -> Text:
         return Text(f"  {number}/{self._scenarios} {name}")
-
-
-def displayed(money: Money) -> str:
-    """1999 USD is 19.99 USD, 1999 JPY is 1,999 JPY: with as many places as the currency has."""
-    places = exponent(money.currency)
-    return f"{Decimal(money.amount).scaleb(-places):,.{places}f} {money.currency}"
 
 
 def _table(every: Sequence[Played]) -> Table:
@@ -75,5 +70,6 @@ def _table(every: Sequence[Played]) -> Table:
         order = played.ending.order
         where = order.workflow.url or order.workflow.id if order.workflow else "-"
         link = Text(where, f"link {where}")
-        table.add_row(order.number, played.name, Text(played.ending.outcome), displayed(order.totals.total), link)
+        total = in_words(order.totals.total.amount, order.totals.total.currency)
+        table.add_row(order.number, played.name, Text(played.ending.outcome), total, link)
     return table

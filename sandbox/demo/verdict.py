@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from db.books import check
 from db.session import Database
 from domain.books import Finding, Invariant, ProviderTruth
+from sandbox.demo.post import misdelivered
 from sandbox.demo.world import Ending, disagreement
+from sandbox.ready import Ready
 
 _STRIPE = "stripe"
 
@@ -26,6 +28,7 @@ class Verdict:
     played: Sequence[Played]
     moved: Sequence[str]
     findings: Sequence[Finding]
+    misdelivered: Sequence[str] = ()
 
     @property
     def right(self) -> bool:
@@ -35,7 +38,7 @@ class Verdict:
     def problems(self) -> list[str]:
         failed = [f"{each.name}: {each.failure or 'it has no ending'}" for each in self.played if each.ending is None]
         books = [f"{each.invariant} {each.subject}: {each.sentence}" for each in self.findings]
-        return [*failed, *self.moved, *books]
+        return [*failed, *self.moved, *books, *self.misdelivered]
 
     @property
     def sentence(self) -> str:
@@ -48,14 +51,20 @@ class Verdict:
         return f"Something is off: {scenarios}; problems told above: {len(self.problems)}."
 
 
-async def judge(played: Sequence[Played], dsn: str, truth: ProviderTruth) -> Verdict:
-    """Check the books of the database against the provider's truth, and once more what each scenario expects of it."""
-    database = Database(dsn, pool_size=2)
+async def judge(played: Sequence[Played], ready: Ready, truth: ProviderTruth) -> Verdict:
+    """Check the books of the database against the provider's truth, and once more what each scenario expects of it.
+
+    And that its buyer was told of each order by mail.
+    """
+    database = Database(ready.database, pool_size=2)
     try:
         findings = await check(database, {_STRIPE: truth})
     finally:
         await database.close()
-    return Verdict(played=played, moved=tuple(_moved(played, truth)), findings=findings)
+    orders = [each.ending.order for each in played if each.ending is not None]
+    # Orders of scenarios without an ending have mails that nobody can foretell.
+    mails = await misdelivered(ready, orders) if len(orders) == len(played) else ()
+    return Verdict(played=played, moved=tuple(_moved(played, truth)), findings=findings, misdelivered=mails)
 
 
 def _moved(played: Sequence[Played], truth: ProviderTruth) -> Iterator[str]:

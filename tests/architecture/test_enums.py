@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import CheckConstraint, Enum
 
 from db.tables import Table
+from domain.accounts import ACCOUNT_MOVES, AccountStatus
 from domain.fulfilment import FULFILMENT_MOVES, FulfilmentStatus
 from domain.moves import Moves
 from domain.orders import ORDER_MOVES, OrderStatus
@@ -17,6 +18,7 @@ TABLES: list[tuple[type[StrEnum], Moves[StrEnum]]] = [
     (FulfilmentStatus, FULFILMENT_MOVES),  # type: ignore[list-item]
     (OperationState, OPERATION_MOVES),  # type: ignore[list-item]
     (RefundStatus, REFUND_MOVES),  # type: ignore[list-item]
+    (AccountStatus, ACCOUNT_MOVES),  # type: ignore[list-item]
 ]
 
 

@@ -3,16 +3,21 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
+from jsonschema import Draft202012Validator
 
 from api.app import create_app
+from api.collection import collection
 from api.deps import Wiring
+from api.examples import BODIES
 
-SNAPSHOT = Path(__file__).parents[2] / "docs" / "openapi.json"
+DOCS = Path(__file__).parents[2] / "docs"
+SNAPSHOT, COLLECTION = DOCS / "openapi.json", DOCS / "postman_collection.json"
 
 
-def document() -> dict[str, object]:
+def document() -> dict[str, Any]:
     # The document is made from the routes alone; nothing in the wiring is touched.
     app: FastAPI = create_app(Wiring.__new__(Wiring))
     return app.openapi()
@@ -24,6 +29,29 @@ def test_the_document_is_the_snapshot() -> None:
         SNAPSHOT.write_text(current)
 
     assert SNAPSHOT.read_text() == current, "run `make openapi` and review the difference"
+
+
+def test_the_collection_is_made_of_the_document() -> None:
+    current = json.dumps(collection(document()), indent=1) + "\n"
+    if os.environ.get("HOLDFAST_RECORD"):
+        COLLECTION.write_text(current)
+
+    assert COLLECTION.read_text() == current, "run `make openapi` and review the difference"
+
+
+def test_every_body_has_an_example_that_its_schema_takes() -> None:
+    described = document()
+    bodies = {
+        operation["operationId"]: content
+        for path in described["paths"].values()
+        for operation in path.values()
+        for content in operation.get("requestBody", {}).get("content", {}).values()
+    }
+
+    assert set(BODIES) == set(bodies)
+    for name, content in bodies.items():
+        schema = {**content["schema"], "components": described["components"]}
+        assert list(Draft202012Validator(schema).iter_errors(content["example"])) == [], name
 
 
 def test_every_operation_has_an_id_of_its_own() -> None:

@@ -10,12 +10,14 @@ from sqlalchemy import select
 from temporalio.api.enums.v1 import EventType
 
 from db import incidents
+from db.commands import CHECKOUT_ROUTE
 from db.ids import new_id
 from db.tables import Request
 from domain.errors import BY_CODE
 from domain.incidents import IncidentKind
 from domain.orders import Role
 from tests.support.arena import Arena, eventually, order_body
+from tests.support.carts import new_cart, seen
 from tests.support.wrong_bodies import (
     CARD,
     HALF_A_PAIR,
@@ -141,12 +143,52 @@ async def test_a_bad_product_is_not_put_up_for_sale(arena: Arena) -> None:
 async def test_a_bad_stock_change_moves_no_piece(arena: Arena) -> None:
     product = await arena.product(on_hand=3)
     path = f"/v1/products/{product}/stock"
-    wrong = {"delta": (1.5, "1", True, None, HUGE, -HUGE, 10**9 + 1), "reason": (*NO_TEXT, "", " ", None, "r" * 201)}
+    wrong = {
+        "delta": (1.5, "1", True, None, HUGE, -HUGE, 10**9 + 1),
+        "reason": (*NO_TEXT, "", "delivery", "Received", None),
+        "note": (*NO_TEXT, None, "n" * 501),
+    }
 
-    await all_refused(arena, path, {"delta": 1, "reason": "delivery"}, wrong, Role.SELLER)
+    await all_refused(arena, path, {"delta": 1, "reason": "received"}, wrong, Role.SELLER)
 
     assert await claims(arena, f"POST {path}") == 0
     assert (await arena.get(f"/v1/products/{product}"))["stock"] == 3
+
+
+async def test_a_bad_category_does_not_grow_the_tree(arena: Arena) -> None:
+    wrong = {
+        "slug": (*NO_TEXT, "", " deck", "Deck", None),
+        "name": (*NO_TEXT, "", " ", None, "n" * 101),
+        "parent": (*NO_TEXT, "", "Deck"),
+    }
+
+    await all_refused(arena, "/v1/categories", {"slug": "deck", "name": "Deck"}, wrong, Role.ADMIN)
+
+    assert (await arena.get("/v1/categories"))["data"] == []
+
+
+async def test_a_bad_item_is_not_put_into_a_cart(arena: Arena) -> None:
+    product = await arena.product()
+    cart = await new_cart(arena)
+    wrong = {
+        "product_id": (1, None, NUL, HALF_A_PAIR, "prd_" + "z" * 26, new_id("ord")),
+        "quantity": (0, -1, 1.5, "1", True, None, 100_001, HUGE),
+    }
+
+    await all_refused(arena, f"/v1/carts/{cart['id']}/items", {"product_id": product, "quantity": 1}, wrong, Role.BUYER)
+
+    assert await seen(arena, cart) == cart
+
+
+async def test_a_bad_checkout_claims_nothing_and_leaves_the_cart(arena: Arena) -> None:
+    cart = await new_cart(arena, (await arena.product(), 1))
+    wrong = {pointer: values for pointer, values in WRONG_ORDER.items() if not pointer.startswith("items")}
+    whole = {name: value for name, value in order_body("").items() if name != "items"}
+
+    await all_refused(arena, f"/v1/carts/{cart['id']}/checkout", whole, wrong, Role.BUYER)
+
+    assert await claims(arena, CHECKOUT_ROUTE) == 0
+    assert await seen(arena, cart) == cart
 
 
 async def test_an_incident_stays_open_after_bad_words(arena: Arena) -> None:
@@ -166,6 +208,28 @@ async def test_bad_credentials_are_refused(arena: Arena) -> None:
     await all_refused(arena, "/v1/auth/login", body, wrong, Role.BUYER)
 
 
+WRONG_NAME = (*NO_TEXT, "", " ", "n" * 201)
+
+
+async def test_nobody_registers_with_a_bad_body(arena: Arena) -> None:
+    body = {"email": "ada@example.com", "password": "correct horse battery staple", "name": "Ada"}
+    wrong: Wrong = {
+        "email": (*NO_TEXT, "", "ada", "ada@", "@example.com", "a b@example.com", "a@b", "e" * 3_000, None),
+        "password": (HALF_A_PAIR, 7, "", "fourteen chars", "p" * 201, None),
+        "name": (*WRONG_NAME, None),
+    }
+
+    await all_refused(arena, "/v1/auth/register", body, wrong, Role.BUYER)
+
+    assert (await arena.get("/v1/accounts?q=ada%40example.com", Role.ADMIN))["data"] == []
+
+
+async def test_a_bad_refresh_token_is_refused(arena: Arena) -> None:
+    for call in ("refresh", "logout"):
+        wrong: Wrong = {"refresh_token": (HALF_A_PAIR, 7, "", "t" * 201, None, [])}
+        await all_refused(arena, f"/v1/auth/{call}", {"refresh_token": "hfr_"}, wrong, Role.BUYER)
+
+
 QUERIES = [
     "limit=1000000000000000000000000000000", "limit=-1", "limit=1.5", "limit=NaN", "limit=", "limit=%00",
     "starting_after=%00", "starting_after=%ff", "ending_before=" + "x" * 65, "starting_after=ord_" + "z" * 26,
@@ -177,8 +241,23 @@ QUERIES = [
     [
         ("/v1/orders", ("status=%00", "payment_status=paid")),
         ("/v1/payments", ("status=%ff",)),
-        ("/v1/products", ("seller=%00", "seller=me")),
+        (
+            "/v1/products",
+            (
+                *(
+                    "seller=%00",
+                    "seller=me",
+                    "q=%00",
+                    "q=" + "x" * 201,
+                    "category=Deck",
+                    "category=%00",
+                    "currency=usd",
+                ),
+                *("min_price=1", "min_price=x&currency=USD", "sort=price", "sort=age", "in_stock=perhaps"),
+            ),
+        ),
         ("/v1/incidents", ("open=perhaps", "kind=%00", "subject=%00", "subject=" + "x" * 65)),
+        ("/v1/accounts", ("role=owner", "status=%00", "q=", "q=%00", "q=" + "x" * 101)),
     ],
 )
 async def test_a_bad_query_is_refused(arena: Arena, path: str, more: tuple[str, ...]) -> None:
@@ -207,14 +286,15 @@ async def test_every_script_comes_back_as_it_was_written(arena: Arena, script: s
     address = dict.fromkeys(("name", "line1", "line2", "city", "region"), text)
     body = order_body(await arena.product(), notes=text)
     body["shipping_address"] = {**body["shipping_address"], **address, "postal_code": text[:20].strip()}
-    made = {**PRODUCT, "name": text, "description": text, "category": text}
+    made = {**PRODUCT, "name": text, "description": text}
 
     product = (await arena.post("/v1/products", made, Role.SELLER)).json()
     placed = await arena.post("/v1/orders", body)
     shipped = await arena.command(placed.json(), "ship", Role.SELLER, carrier=text, tracking_number=text)
 
     seen = await arena.get(f"/v1/products/{product['id']}")
-    assert (seen["name"], seen["description"], seen["category"]) == (text, text, text)
+    assert (seen["name"], seen["description"]) == (text, text)
+    assert (await arena.http.get("/v1/products", params={"q": text})).status_code == 200
     assert (placed.status_code, shipped.status_code) == (201, 200), placed.text + shipped.text
     order = await arena.get(f"/v1/orders/{placed.json()['id']}")
     assert order["notes"] == text

@@ -1,127 +1,146 @@
 """Names and addresses stay in the account-keyed tables: not in Temporal, not in events, not in logs."""
 
-import asyncio
-import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import psycopg
 
-from sandbox.stack import Stack, StackOptions, running_stack
+from sandbox.stack import StackOptions, running_stack
 from tests.support.arena import eventually
+from tests.support.merchant import Shop, found_in, open_for_business
 
 MARK = "Zzyzx"
-MARKED = {
-    "name": f"{MARK}name Person",
-    "line1": f"{MARK}street 1",
-    "line2": f"{MARK}floor",
-    "city": f"{MARK}city",
-    "region": "CA",
-    "postal_code": "94601",
-    "country": "US",
-}
 
 
-class Shop:
-    """A merchant's integration that talks to a running stack."""
+class Marks:
+    """Values that are found wherever they went, each of its own."""
 
-    def __init__(self, stack: Stack, http: httpx2.AsyncClient) -> None:
-        self.stack, self.http = stack, http
-        self.tokens: dict[str, str] = {}
+    def __init__(self) -> None:
+        self.made: list[str] = []
 
-    async def log_in(self) -> None:
-        for role in ("buyer", "seller", "admin"):
-            account = getattr(self.stack.ready.accounts, role)
-            answer = await self.http.post("/v1/auth/login", json={"email": account.email, "password": account.password})
-            self.tokens[role] = answer.json()["access_token"]
+    def new(self, what: str) -> str:
+        self.made.append(f"{MARK}{len(self.made):03d}{what}")
+        return self.made[-1]
 
-    async def post(self, path: str, body: dict[str, Any], role: str = "buyer") -> httpx2.Response:
-        headers = {"Authorization": f"Bearer {self.tokens[role]}", "Idempotency-Key": str(uuid.uuid4())}
-        return await self.http.post(path, json=body, headers=headers)
+    def address(self) -> dict[str, str]:
+        personal = {name: f"{self.new(name)} 1" for name in ("name", "line1", "line2", "city")}
+        return {**personal, "region": "CA", "postal_code": "94601", "country": "US"}
 
-    async def tell(self, order: str, verb: str, body: dict[str, Any], role: str = "buyer") -> None:
-        """A command that has to be accepted; said again while the order is busy with its provider's news."""
-
-        async def accepted() -> bool:
-            return (await self.post(f"/v1/orders/{order}/{verb}", body, role)).is_success
-
-        await eventually(accepted)
-
-    async def status(self, order: str) -> tuple[str, str]:
-        headers = {"Authorization": f"Bearer {self.tokens['admin']}"}
-        told = (await self.http.get(f"/v1/orders/{order}", headers=headers)).json()
-        return told["status"], told["payment_status"]
-
-
-async def every_flow(shop: Shop) -> str:
-    """Place, pay, ship, deliver, decline, pay again, cancel, refund, refuse: each with marked personal data."""
-    product = (await shop.http.get("/v1/products")).json()["data"][-1]["id"]
-
-    def body(quantity: int = 1, **payment: str) -> dict[str, Any]:
+    def order(self, product: str, quantity: int = 1, **payment: str) -> dict[str, Any]:
         return {
             "items": [{"product_id": product, "quantity": quantity}],
-            "shipping_address": MARKED,
-            "billing_address": MARKED,
-            "notes": f"ring at {MARK}note",
+            "shipping_address": self.address(),
+            "billing_address": self.address(),
+            "notes": f"ring at {self.new('note')}",
             "payment": {"method": "card", "payment_method_id": "pm_card_visa", **payment},
         }
 
-    paid = (await shop.post("/v1/orders", body(capture="manual"))).json()["id"]
-    shipment = {"carrier": "DHL", "tracking_number": f"{MARK}track"}
-    await shop.tell(paid, "ship", shipment, "seller")
-    await shop.tell(paid, "deliver", {})
-    declined = (await shop.post("/v1/orders", body(payment_method_id="pm_card_chargeDeclined"))).json()["id"]
-    await shop.tell(declined, "pay", {"payment": body()["payment"]})
-    await shop.tell(declined, "cancel", {"reason": f"{MARK}reason"})
-    assert (await shop.post("/v1/orders", body(quantity=100_000))).status_code == 409
-    assert (
-        await shop.post("/v1/orders", {**body(), "shipping_address": {**MARKED, "country": MARK}})
-    ).status_code == 422
-    assert (await shop.post("/v1/orders", {**body(), f"{MARK}field": 1})).status_code == 422
-    await eventually(lambda: _is(shop, paid, ("completed", "completed")))
-    await eventually(lambda: _is(shop, declined, ("cancelled", "refunded")))
-    return str(paid)
+
+async def every_flow(shop: Shop, marks: Marks) -> str:
+    """Each command that takes a text is given a marked one; the order that was shipped is returned."""
+    product = (await shop.get("/v1/products"))["data"][-1]["id"]
+    paid = await _shipped_and_delivered(shop, marks, product)
+    await _declined_then_cancelled(shop, marks, product)
+    await _held_and_refunded(shop, marks, product)
+    await _moved_outside(shop, marks, product)
+    await _refused(shop, marks, product, paid)
+    stock = {"delta": 1, "reason": marks.new("stock")}
+    assert (await shop.post(f"/v1/products/{product}/stock", stock, "admin")).status_code == 200
+    return paid
 
 
-async def _is(shop: Shop, order: str, wanted: tuple[str, str]) -> bool:
-    return await shop.status(order) == wanted
+async def _shipped_and_delivered(shop: Shop, marks: Marks, product: str) -> str:
+    order = (await shop.placed(marks.order(product, capture="manual")))["id"]
+    shipment = {"carrier": marks.new("carrier"), "tracking_number": marks.new("track")}
+    shipment["tracking_url"] = f"https://track.example/{marks.new('url')}"
+    await shop.tell(order, "ship", shipment, "admin")
+    await shop.tell(order, "deliver", {})
+    await shop.becomes(order, "completed", "completed")
+    return str(order)
 
 
-def holding(directory: Path, wanted: str) -> Iterator[Path]:
-    """Files below the directory that contain the text, in the encodings that it could be stored in."""
-    encodings = (wanted.encode(), wanted.encode("utf-16-le"))
-    for path in directory.rglob("*"):
-        if path.is_file() and any(each in path.read_bytes() for each in encodings):
-            yield path
+async def _declined_then_cancelled(shop: Shop, marks: Marks, product: str) -> None:
+    """Another card after a decline, then a cancellation that refunds; and one of many at once."""
+    one, other = [
+        (await shop.placed(marks.order(product, payment_method_id="pm_card_chargeDeclined")))["id"] for _ in range(2)
+    ]
+    card = {"method": "card", "payment_method_id": "pm_card_visa"}
+    await shop.tell(one, "pay", {"payment": card})
+    await shop.tell(one, "cancel", {"reason": marks.new("reason")})
+
+    async def cancelled() -> bool:
+        many = {"ids": [other], "reason": marks.new("many")}
+        answer = await shop.post("/v1/orders/cancel", many, "admin")
+        return bool(answer.json()["data"][0]["status"] == 200)
+
+    await eventually(cancelled)
+    await shop.becomes(one, "cancelled", "refunded")
+    await shop.becomes(other, "cancelled", "cancelled")
+
+
+async def _held_and_refunded(shop: Shop, marks: Marks, product: str) -> None:
+    """The bank's challenge, a hold and its release, a cancellation that refunds."""
+    order = (await shop.placed(marks.order(product, payment_method_id="pm_card_authenticationRequired")))["id"]
+    await shop.pass_bank(await shop.intent(order))
+    await shop.becomes(order, "confirmed", "completed")
+    await shop.tell(order, "hold", {"reason": "address_check", "note": marks.new("hold")}, "admin")
+    await shop.tell(order, "release", {"note": marks.new("release")}, "admin")
+    await shop.tell(order, "cancel", {"reason": marks.new("after hold")})
+    await shop.becomes(order, "cancelled", "refunded")
+
+
+async def _moved_outside(shop: Shop, marks: Marks, product: str) -> None:
+    """A refund in the provider's dashboard, with a description, becomes an incident, which is closed with a word."""
+    order = (await shop.placed(marks.order(product, payment_method_id="pm_card_authenticationRequired")))["id"]
+    intent = await shop.intent(order)
+    await shop.pass_bank(intent)
+    await shop.becomes(order, "confirmed", "completed")
+    await shop.at_provider("POST", "/v1/refunds", payment_intent=intent, amount="100")
+    incident = await shop.incident("money_moved_outside")
+    closed = await shop.post(f"/v1/incidents/{incident['id']}/close", {"note": marks.new("incident")}, "admin")
+    assert closed.status_code == 200, closed.text
+
+
+async def _refused(shop: Shop, marks: Marks, product: str, paid: str) -> None:
+    payment = (await shop.get(f"/v1/orders/{paid}"))["payments"][0]["id"]
+    evidence = {"outcome": "not_paid", "evidence": marks.new("evidence")}
+    resolved = await shop.post(f"/v1/payments/{payment}/resolve", evidence, "admin")
+    too_many = await shop.post("/v1/orders", marks.order(product, quantity=100_000))
+    order = marks.order(product)
+    abroad = await shop.post(
+        "/v1/orders", {**order, "shipping_address": {**order["shipping_address"], "country": marks.new("land")}}
+    )
+    unknown = await shop.post("/v1/orders", {**order, marks.new("field"): 1})
+    late = await shop.post(f"/v1/orders/{paid}/cancel", {"reason": marks.new("too late")})
+    answers = (resolved, too_many, abroad, unknown, late)
+    assert [each.status_code for each in answers] == [409, 409, 422, 422, 409], [each.text for each in answers]
 
 
 async def test_marked_personal_data_is_only_where_it_belongs(scratch: Path) -> None:
-    home = scratch / "personal"
-    async with running_stack(StackOptions(data_dir=home, free_ports=True)) as stack:
-        async with httpx2.AsyncClient(base_url=stack.ready.api, timeout=60) as http:
-            shop = Shop(stack, http)
-            await shop.log_in()
-            order = await every_flow(shop)
+    home, marks = scratch / "personal", Marks()
+    options = StackOptions(data_dir=home, free_ports=True, environment={"HOLDFAST_LOG_LEVEL": "DEBUG"})
+    async with running_stack(options) as stack:
+        async with open_for_business(stack) as shop:
+            order = await every_flow(shop, marks)
         async with await psycopg.AsyncConnection.connect(stack.ready.database) as connection:
-            events = await (
-                await connection.execute("SELECT string_agg(to_jsonb(events)::text, ' ') FROM events")
-            ).fetchone()
-            contacts = await (
-                await connection.execute("SELECT string_agg(to_jsonb(order_contacts)::text, ' ') FROM order_contacts")
-            ).fetchone()
+            events = await _told_by(connection, "events")
+            contacts = await _told_by(connection, "order_contacts")
 
-    assert contacts is not None
-    assert MARK in contacts[0], "the marks were stored where they belong"
-    assert events is not None
-    assert order in events[0]
-    assert MARK not in events[0]
-    outside_postgres = await asyncio.to_thread(_outside_postgres, home, MARK)
-    assert outside_postgres == []
-    assert any("temporal" in path.name for path in await asyncio.to_thread(_outside_postgres, home, order))
+    assert len(marks.made) >= 30
+    assert marks.made[0] in contacts, "the marks were stored where they belong"
+    assert order in events
+    assert [mark for mark in marks.made if mark in events] == []
+    assert _outside_postgres(await found_in(home, [MARK])) == {}
+    assert any("temporal" in name for name in _outside_postgres(await found_in(home, [order])))
 
 
-def _outside_postgres(home: Path, wanted: str) -> list[Path]:
+async def _told_by(connection: psycopg.AsyncConnection[Any], table: str) -> str:
+    found = await connection.execute(f"SELECT coalesce(string_agg(to_jsonb({table})::text, ' '), '') FROM {table}")  # noqa: S608 - a name of this file
+    row = await found.fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def _outside_postgres(found: dict[str, list[str]]) -> dict[str, list[str]]:
     """Temporal's database, every log (PostgreSQL's too), the simulator's state."""
-    return [path for path in holding(home, wanted) if path.relative_to(home).parts[:2] != ("postgres", "data")]
+    return {name: texts for name, texts in found.items() if not name.startswith("postgres/data/")}

@@ -8,13 +8,12 @@ import jwt
 import pytest
 from sqlalchemy import select
 
-from api.tokens import Tokens
+from api.tokens import SigningKey, Tokens
 from db.ids import new_id
 from db.tables import EventRow
 from domain.orders import Role
-from tests.support.arena import Arena, order_body
+from tests.support.arena import SIGNING_KEY, Arena, order_body
 
-SECRET = "a secret of the tests that is long enough"
 MARKED = "4242424242424242-marked"
 PROBLEM = {"type", "title", "status", "detail", "code", "request_id"}
 NEVER, NOBODY, PAYMENT = (f"{prefix}_00000000000000000000000000" for prefix in ("ord", "acc", "pay"))
@@ -89,19 +88,25 @@ async def test_every_answer_has_a_request_id_of_its_own(arena: Arena) -> None:
     assert len(ids) == 5
 
 
-def forged(key: str = SECRET, algorithm: str = "HS256", **changes: Any) -> str:
+KID = SIGNING_KEY.kid
+
+
+def forged(key: str = SIGNING_KEY.secret, algorithm: str = "HS256", kid: str | None = KID, **changes: Any) -> str:
     now = int(datetime.now(UTC).timestamp())
-    claims = {"sub": NOBODY, "role": "admin", "iss": "holdfast", "aud": "holdfast", "iat": now, "exp": now + 60}
+    claims = {"sub": NOBODY, "role": "buyer", "iss": "holdfast", "aud": "holdfast", "iat": now, "exp": now + 60}
     kept = {name: value for name, value in {**claims, **changes}.items() if value is not None}
-    return jwt.encode(kept, key, algorithm=algorithm)
+    return jwt.encode(kept, key, algorithm=algorithm, headers=None if kid is None else {"kid": kid})
 
 
 REFUSED: dict[str, Callable[[], str]] = {
-    "expired": lambda: Tokens(SECRET, -1).issue(NOBODY, Role.ADMIN),
-    "of another secret": lambda: Tokens(SECRET + "!", 60).issue(NOBODY, Role.ADMIN),
+    "expired": lambda: Tokens([SIGNING_KEY], -1).issue(NOBODY, Role.BUYER),
+    "of another secret": lambda: Tokens([SigningKey(KID, SIGNING_KEY.secret + "!")], 60).issue(NOBODY, Role.BUYER),
+    "of another key": lambda: Tokens([SigningKey("older", SIGNING_KEY.secret)], 60).issue(NOBODY, Role.BUYER),
+    "of no key": lambda: forged(kid=None),
     "for another audience": lambda: forged(aud="another"),
     "of another issuer": lambda: forged(iss="another"),
     "for ever": lambda: forged(exp=None),
+    "of an administrator who is none": lambda: forged(role="admin"),
     "of a role that is none": lambda: forged(role="owner"),
     "without a role": lambda: forged(role=None),
     "of nobody": lambda: forged(sub="me"),
@@ -185,7 +190,7 @@ async def test_a_quantity_is_a_whole_number_of_pieces(arena: Arena, quantity: ob
         ("/v1/orders/{order}/ship", {"carrier": "DHL", "tracking_number": "1", "weight": 3}),
         ("/v1/orders/{order}/cancel", {"refund_amount": 1}),
         ("/v1/orders/{order}/deliver", {"at": "now"}),
-        ("/v1/products/{product}/stock", {"delta": 1, "reason": "x", "on_hand": 5}),
+        ("/v1/products/{product}/stock", {"delta": 1, "reason": "other", "on_hand": 5}),
         ("/v1/products", {"name": "x", "price": {"amount": 1, "currency": "USD"}, "held": 1}),
     ],
 )

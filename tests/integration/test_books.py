@@ -26,6 +26,7 @@ async def trade(database: Database) -> Trade:
     """A completed, a refunded, a paid, an authorised, a voided and a declined order."""
     trade = Trade(database)
     await trade.open()
+    await trade.offer("QUAY")
     for name in ("completed", "refunded", "paid"):
         await trade.pay(name, captured, authorized=True, captured=True)
     await trade.pay("held", authorized, authorized=True)
@@ -38,8 +39,8 @@ async def trade(database: Database) -> Trade:
     return trade
 
 
-# Two pieces of 19.99, 7.25 % tax, 5.00 shipping.
-TOTAL = 4788
+# Two pieces of 19.99 less 1.00 by the code, 7.25 % tax, 5.00 shipping.
+TOTAL = 4681
 
 
 ENTRY = "entry_id = (SELECT id FROM ledger_entries WHERE source_id = %({})s AND kind = '{}')"
@@ -104,12 +105,12 @@ async def test_a_finding_names_the_order_and_says_what_is_off(trade: Trade) -> N
         I.SAME_AMOUNTS: Finding(
             invariant=I.SAME_AMOUNTS,
             subject=trade.orders["paid"],
-            sentence="stripe has captured 4787, our operations 4788.",
+            sentence="stripe has captured 4680, our operations 4681.",
         ),
         I.CLEARING_AT_PROVIDER: Finding(
             invariant=I.CLEARING_AT_PROVIDER,
             subject="stripe USD",
-            sentence="The ledger says that it owes us 9576; it says 9575.",
+            sentence="The ledger says that it owes us 9362; it says 9361.",
         ),
     }
 
@@ -185,11 +186,11 @@ TAMPERING: list[tuple[set[Invariant], list[str]]] = [
     ),
     ({I.GUARDED_BALANCE}, ["UPDATE ledger_accounts SET balance = balance + 1 WHERE balance IS NOT NULL"]),
     (
-        {I.SALE_POSTED, I.GUARDED_BALANCE, HELD},
+        {I.SALE_POSTED, I.GUARDED_BALANCE, END},
         ["DELETE FROM postings WHERE $sale", "DELETE FROM ledger_entries WHERE kind = 'sale'"],
     ),
-    ({I.SALE_POSTED}, ["UPDATE ledger_entries SET source_id = %(paid_id)s WHERE kind = 'sale'"]),
-    ({I.SALE_POSTED}, ["UPDATE ledger_entries SET source_id = 'ord_x' WHERE kind = 'sale'"]),
+    ({I.SALE_POSTED, END}, ["UPDATE ledger_entries SET source_id = %(paid_id)s WHERE kind = 'sale'"]),
+    ({I.SALE_POSTED, END, HELD}, ["UPDATE ledger_entries SET source_id = 'ord_x' WHERE kind = 'sale'"]),
     (
         {I.ONE_PAYMENT_PER_ORDER, I.SAME_AMOUNTS, I.KNOWN_TO_US},
         ["UPDATE payments SET order_id = %(paid)s WHERE order_id = %(declined)s"],
@@ -205,7 +206,7 @@ TAMPERING: list[tuple[set[Invariant], list[str]]] = [
     ),
     ({I.SHIPPED_MEANS_PAID, I.EVENTS_LEGAL}, ["UPDATE orders SET status = 'shipped' WHERE id = %(held)s"]),
     (
-        {I.NOTHING_LEFT_OPEN, I.SHIPPED_MEANS_PAID, I.OPERATION_POSTED, I.STATUS_DERIVED, I.SALE_POSTED},
+        {I.NOTHING_LEFT_OPEN, I.SHIPPED_MEANS_PAID, I.OPERATION_POSTED, I.STATUS_DERIVED, I.SALE_POSTED, END, HELD},
         ["UPDATE payment_operations SET state = 'intended' WHERE key = %(completed_charge)s"],
     ),
     (
@@ -215,9 +216,18 @@ TAMPERING: list[tuple[set[Invariant], list[str]]] = [
             "UPDATE refunds SET status = 'processing'",
         ],
     ),
-    ({END, I.HOLDS_ENDED, I.EVENTS_LEGAL}, ["UPDATE orders SET status = 'cancelled' WHERE id = %(paid)s"]),
-    ({END, I.HOLDS_ENDED, I.EVENTS_LEGAL}, ["UPDATE orders SET status = 'failed' WHERE id = %(held)s"]),
-    ({I.SALE_POSTED, I.EVENTS_LEGAL}, ["UPDATE orders SET status = 'completed' WHERE id = %(refunded)s"]),
+    (
+        {END, I.HOLDS_ENDED, I.DISCOUNT_USES_ENDED, I.EVENTS_LEGAL},
+        ["UPDATE orders SET status = 'cancelled' WHERE id = %(paid)s"],
+    ),
+    (
+        {END, I.HOLDS_ENDED, I.DISCOUNT_USES_ENDED, I.EVENTS_LEGAL},
+        ["UPDATE orders SET status = 'failed' WHERE id = %(held)s"],
+    ),
+    (
+        {I.SALE_POSTED, I.DISCOUNT_USES_ENDED, I.EVENTS_LEGAL},
+        ["UPDATE orders SET status = 'completed' WHERE id = %(refunded)s"],
+    ),
     ({I.STOCK_ON_HAND}, ["UPDATE stock SET on_hand = on_hand - 1"]),
     ({I.STOCK_ON_HAND}, ["DELETE FROM stock_movements WHERE delta < 0"]),
     ({I.STOCK_HELD}, ["UPDATE stock SET held = held + 1"]),
@@ -237,6 +247,16 @@ TAMPERING: list[tuple[set[Invariant], list[str]]] = [
     ({I.EVENTS_LEGAL}, ["DELETE FROM events WHERE type = 'order.shipped'"]),
     ({I.EVENTS_LEGAL}, ["DELETE FROM events WHERE type = 'order.completed'"]),
     ({I.EVENTS_LEGAL}, ["UPDATE events SET type = 'order.sold' WHERE type = 'order.completed'"]),
+    ({I.DISCOUNT_USES_COUNTED}, ["UPDATE discounts SET taken = taken + 1"]),
+    ({I.DISCOUNT_USES_COUNTED}, ["DELETE FROM discount_uses WHERE order_id = %(completed)s"]),
+    ({I.DISCOUNT_USES_ENDED}, ["UPDATE discount_uses SET state = 'used' WHERE order_id = %(held)s"]),
+    (
+        {I.DISCOUNT_USES_ENDED},
+        [
+            "UPDATE discount_uses SET state = 'held' WHERE order_id = %(voided)s",
+            "UPDATE discounts SET taken = taken + 1",
+        ],
+    ),
     ({I.EVENTS_IN_ORDER}, ["UPDATE events SET time = time - interval '1 hour' WHERE type = 'order.completed'"]),
 ]
 

@@ -146,7 +146,7 @@ async def test_a_second_run_of_a_forgotten_order_charges_nothing(arena: Arena, o
 async def test_a_refusal_is_replayed_although_it_could_succeed_by_now(arena: Arena, owner_dsn: str) -> None:
     product = await arena.product(on_hand=1)
     refused = await arena.place(product, 2, key="too many")
-    await arena.post(f"/v1/products/{product}/stock", {"delta": 5, "reason": "delivery"}, Role.SELLER)
+    await arena.post(f"/v1/products/{product}/stock", {"delta": 5, "reason": "received"}, Role.SELLER)
 
     replayed = await arena.place(product, 2, key="too many")
     await forget_answers(owner_dsn)

@@ -121,7 +121,7 @@ async def test_an_order_of_another_and_one_that_never_was_are_not_told_apart(are
 
 @pytest.mark.parametrize(
     ("verb", "who"),
-    [("ship", Role.BUYER), ("cancel", Role.SELLER), ("pay", Role.SELLER), ("pay", Role.ADMIN)],
+    [("ship", Role.BUYER), ("pay", Role.SELLER), ("pay", Role.ADMIN)],
 )
 async def test_a_role_that_may_not_do_it_is_told_so_and_nothing_happens(arena: Arena, verb: str, who: Role) -> None:
     order = (await arena.place(await arena.product(), capture="manual")).json()
@@ -170,7 +170,7 @@ async def test_only_buyers_place_orders(arena: Arena, who: Role) -> None:
 async def test_stock_is_changed_by_its_seller_and_by_staff_only(arena: Arena) -> None:
     product = await arena.product(on_hand=2)
     stranger = await arena.new_account(Role.SELLER)
-    path, change = f"/v1/products/{product}/stock", {"delta": 5, "reason": "delivery"}
+    path, change = f"/v1/products/{product}/stock", {"delta": 5, "reason": "received"}
 
     by_buyer = await arena.post(path, change, Role.BUYER)
     by_stranger = await call(arena, "POST", path, stranger, Role.SELLER, **change)

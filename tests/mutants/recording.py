@@ -111,8 +111,8 @@ RECORDING = (
         "every_statement_for_itself",
         "There are no transactions: each statement is committed by itself.",
         "db/session.py",
-        "hide_parameters=True,",
-        'hide_parameters=True, isolation_level="AUTOCOMMIT",',
+        "pool_use_lifo=True,",
+        'pool_use_lifo=True, isolation_level="AUTOCOMMIT",',
         (_LEDGER_ROWS + "test_an_entry_goes_with_the_transaction_of_its_fact",),
     ),
     Bug(
@@ -183,8 +183,8 @@ RECORDING = (
         "tax_line_by_line",
         "Tax is rounded on every line instead of on the sum.",
         "domain/pricing.py",
-        "allocate(_tax_on(sum(subtotals), tax), subtotals)",
-        "[_tax_on(each, tax) for each in subtotals]",
+        "allocate(_tax_on(sum(charged), tax), charged)",
+        "[_tax_on(each, tax) for each in charged]",
         ("unit/test_pricing.py::test_tax_is_computed_on_the_sum_and_not_line_by_line",),
     ),
     Bug(

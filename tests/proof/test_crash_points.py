@@ -44,6 +44,7 @@ REACHED_BY = {
     "orders.place": ("automatic", "expired"),
     "attempts.record": ("automatic", "at_the_bank", "another_card"),
     "attempts.open": ("another_card",),
+    "parts.call_off": ("part_refunded", "part_released"),
     "cancellation.begin": ("cancelled_paid", "cancelled_held", "expired"),
     "cancellation.record_void": ("cancelled_held", "expired"),
     "cancellation.finish": ("expired", "cancelled_paid", "cancelled_held"),
@@ -96,6 +97,8 @@ async def test_a_worker_killed_anywhere_leaves_every_order_right(shop: Shop, hat
     assert await shop.incidents() == {order for order, story in told.items() if STORIES[story].attention}
     sold = sum(STORIES[story].sold for story in told.values())
     assert (await shop.arena.get(f"/v1/products/{shop.product}"))["stock"] == ON_HAND - sold
+    parts = sum(STORIES[story].in_parts for story in told.values())
+    assert (await shop.arena.get(f"/v1/products/{shop.product_of_another}"))["stock"] == ON_HAND - parts
 
 
 def test_no_worker_crashes_unless_it_is_told_to(tmp_path: Path) -> None:

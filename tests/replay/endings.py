@@ -124,6 +124,27 @@ async def order_whose_money_lapsed(arena: Arena) -> str:
     return order_workflow_id(order)
 
 
+async def order_that_costs_nothing(arena: Arena) -> str:
+    product = await arena.product()
+    terms = {"code": "GIFT", "kind": "percentage", "percent": 100}
+    assert (await arena.post("/v1/discounts", terms, Role.ADMIN)).status_code == 201
+    order = (await arena.place(product, discount_code="GIFT", shipping_method="pickup")).json()["id"]
+    await arena.command(order, "ship", Role.SELLER)
+    await arena.command(order, "deliver")
+    return order_workflow_id(order)
+
+
+async def order_with_a_part_called_off(arena: Arena) -> str:
+    other = await arena.product(seller=await arena.new_account(Role.SELLER))
+    items = [{"product_id": each, "quantity": 1} for each in (await arena.product(), other)]
+    order = (await arena.place(other, items=items)).json()["id"]
+    await arena.command(order, "cancel", Role.SELLER)
+    await arena.until(order, payment_status="partially_refunded")
+    await arena.command(order, "ship", Role.ADMIN)
+    await arena.command(order, "deliver")
+    return order_workflow_id(order)
+
+
 async def refund_completed(arena: Arena) -> str:
     order = await _placed(arena)
     await arena.command(order, "cancel")
@@ -155,6 +176,8 @@ ENDINGS: dict[str, Callable[[Arena], Awaitable[str]]] = {
         order_completed_when_nobody_objects,
         order_held_and_released,
         order_whose_money_lapsed,
+        order_that_costs_nothing,
+        order_with_a_part_called_off,
         refund_completed,
         refund_completed_later,
     )

@@ -60,6 +60,7 @@ async def test_the_ready_file_tells_where_everything_is_to_its_owner_only(stack:
     assert (home / "ready.json").stat().st_mode & 0o777 == 0o600
     assert await answers(f"{ready.api}/health/ready")()
     assert await answers(f"{ready.stripe}/_sandbox/state")()
+    assert await answers(f"{ready.mail.inbox}/_sandbox/state")()
     assert await answers(f"{ready.temporal.ui}/")()
     assert ready.temporal.namespace == "holdfast"
     assert ready.accounts.buyer.email == "buyer@example.com"
@@ -77,6 +78,7 @@ async def test_each_of_our_programs_is_told_what_it_needs_and_no_more(stack: Sta
     assert worker["HOLDFAST_STRIPE_API_BASE"] == stack.ready.stripe
     assert worker["HOLDFAST_STRIPE_API_KEY"].startswith("sk_test_")
     assert json.loads(worker["HOLDFAST_STRIPE_WEBHOOK_SECRETS"])[0].startswith("whsec_")
+    assert f"{worker['HOLDFAST_SMTP_HOST']}:{worker['HOLDFAST_SMTP_PORT']}" == stack.ready.mail.smtp
     assert "HOLDFAST_MIGRATION_DATABASE_URL" not in worker
     assert "HOLDFAST_DEMO_PASSWORD" not in worker
     assert told_to(stack, "api") == worker
@@ -84,7 +86,7 @@ async def test_each_of_our_programs_is_told_what_it_needs_and_no_more(stack: Sta
     assert told_to(stack, "seed")["HOLDFAST_DEMO_PASSWORD"] == stack.ready.accounts.admin.password
 
 
-@pytest.mark.parametrize("name", ["worker", "api", "stripe", "temporal", "postgres"])
+@pytest.mark.parametrize("name", ["worker", "api", "stripe", "mail", "temporal", "postgres"])
 async def test_a_killed_child_comes_back_and_the_ready_file_names_its_new_pid(
     stack: Stack, home: Path, name: str
 ) -> None:

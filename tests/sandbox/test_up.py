@@ -78,6 +78,7 @@ async def test_a_stop_signal_ends_it_in_order_and_ephemeral_data_is_gone(home: P
     assert lines.index("postgres") < lines.index("migrate") < lines.index("worker") < lines.index("Password")
     assert f"{ready.api}/docs" in output
     assert f"{ready.temporal.ui}/namespaces/holdfast/workflows" in output
+    assert ready.mail.inbox in output
     assert ready.accounts.buyer.password in output
     assert lines[-1] == "Stopped"
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -15,14 +15,16 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import select
 from starlette.types import ASGIApp
-from temporalio.client import Client
+from temporalio.client import Client, Interceptor
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 import worker as workers
 from api.app import KEEP_ALIVE_SECONDS, create_app
 from api.calls import RETRIES
+from api.cookies import CookieRules
 from api.deps import Wiring
-from api.tokens import Tokens
+from api.edge import Edge
+from api.tokens import SigningKey, Tokens
 from db import stock
 from db.books import check
 from db.ids import new_id
@@ -46,6 +48,7 @@ ADDRESS = {
     "postal_code": "94601",
     "country": "US",
 }
+SIGNING_KEY = SigningKey("tests", "a secret of the tests that is long enough")
 # Far below the default: a lost answer is noticed soon.
 READ_TIMEOUT = 1.0
 # A deadline in seconds that a few calls keep even on a busy machine.
@@ -68,6 +71,7 @@ async def serving(app: ASGIApp, listening: socket) -> AsyncIterator[None]:
         access_log=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=1,
+        proxy_headers=False,
     )
     server = _Served(config)
     task = asyncio.create_task(server.serve(sockets=[listening]))
@@ -116,10 +120,11 @@ class Arena:
     async def stop_workers(self) -> None:
         await self._working.aclose()
 
-    def rule(self, **policy: int) -> None:
-        """Change deadlines (in seconds) for the orders that are placed from now on."""
+    def rule(self, **policy: int | str) -> None:
+        """Change deadlines (in seconds) and the rate of commission for the orders that are placed from now on."""
         wiring: Wiring = self.app.state.wiring
-        self.app.state.wiring = replace(wiring, policy=wiring.policy.model_copy(update=policy))
+        changed = Policy.model_validate({**wiring.policy.model_dump(), **policy})
+        self.app.state.wiring = replace(wiring, policy=changed)
 
     def answer_within(self, seconds: float) -> None:
         """Change how long the API waits for a workflow before it answers 202."""
@@ -139,7 +144,17 @@ class Arena:
             session.add(row)
         return account
 
-    async def product(self, *, price: int = 1999, on_hand: int = 100, currency: str = "USD", seller: str = "") -> str:
+    async def product(
+        self,
+        *,
+        price: int = 1999,
+        on_hand: int = 100,
+        currency: str = "USD",
+        seller: str = "",
+        name: str = "Anchor shackle",
+        low_at: int | None = None,
+        **more: Any,
+    ) -> str:
         at = datetime.now(UTC)
         product = new_id("prd")
         async with self.database.transaction() as session:
@@ -147,15 +162,16 @@ class Arena:
                 id=product,
                 seller_id=seller or self.people[Role.SELLER],
                 own_sale=False,
-                name="Anchor shackle",
+                name=name,
                 price=price,
                 currency=currency,
                 created=at,
                 updated=at,
+                **more,
             )
             session.add(row)
             await session.flush()
-            stock.open_stock(session, product, on_hand, at)
+            stock.open_stock(session, product, on_hand, at, low_at=low_at)
         return product
 
     async def headers(self, who: Role | str, key: str | None = None) -> dict[str, str]:
@@ -255,28 +271,42 @@ def order_body(
     }
 
 
+async def _client(address: str, interceptors: Sequence[Interceptor], **how: Any) -> Client:
+    return await Client.connect(
+        address, namespace="holdfast", data_converter=pydantic_data_converter, interceptors=interceptors, **how
+    )
+
+
+def _wiring(database: Database, temporal: Client, tokens: Tokens) -> Wiring:
+    return Wiring(
+        database=database,
+        temporal=temporal,
+        tokens=tokens,
+        webhooks={STRIPE: StripeWebhooks([SECRET])},
+        policy=Policy(payment_deadline=1800, inspection_window=3600),
+        answer_budget_seconds=10.0,
+        temporal_ui_url=None,
+        cookies=CookieRules(secure=False),
+    )
+
+
 @asynccontextmanager
 async def open_arena(
     database: Database,
     temporal_address: str,
     stripe: Sandbox,
     listening: socket,
+    *,
+    edge: Edge | None = None,
+    interceptors: Sequence[Interceptor] = (),
+    observe: Callable[[PaymentGateway], PaymentGateway] = lambda gateway: gateway,
 ) -> AsyncIterator[Arena]:
-    temporal = await Client.connect(temporal_address, namespace="holdfast", data_converter=pydantic_data_converter)
-    gateway: PaymentGateway = StripeGateway("sk_test_arena", api_base=stripe.url, timeout=(1.0, READ_TIMEOUT))
-    tokens = Tokens("a secret of the tests that is long enough", 900)
-    wiring = Wiring(
-        database=database,
-        temporal=await Client.connect(
-            temporal_address, namespace="holdfast", data_converter=pydantic_data_converter, retry_config=RETRIES
-        ),
-        tokens=tokens,
-        webhooks={STRIPE: StripeWebhooks([SECRET])},
-        policy=Policy(payment_deadline=1800, inspection_window=3600),
-        answer_budget_seconds=10.0,
-        temporal_ui_url=None,
-    )
-    app = create_app(wiring)
+    """`edge`, `interceptors` and `observe` are for those who look at the whole from outside."""
+    temporal = await _client(temporal_address, interceptors)
+    gateway = StripeGateway("sk_test_arena", api_base=stripe.url, timeout=(1.0, READ_TIMEOUT))
+    tokens = Tokens([SIGNING_KEY], 900)
+    wiring = _wiring(database, await _client(temporal_address, interceptors, retry_config=RETRIES), tokens)
+    app = create_app(wiring, edge=edge)
     async with database.transaction() as session:
         await seed_prices(session)
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
@@ -287,7 +317,7 @@ async def open_arena(
             base_url=url, timeout=httpx2.Timeout(60, pool=None), limits=httpx2.Limits(max_connections=200)
         ) as http,
     ):
-        arena = Arena(database, temporal, stripe, http, tokens, {STRIPE: gateway}, app)
+        arena = Arena(database, temporal, stripe, http, tokens, {STRIPE: observe(gateway)}, app)
         arena.people = {role: await arena.new_account(role) for role in Role}
         await arena.start_workers()
         try:

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from activities.attempts import AttemptActivities, OpenAttempt
 from activities.cancellation import Cancellation, CancellationActivities
 from activities.fulfilment import FulfilmentActivities, FulfilmentStep
+from activities.parts import CallOff, PartActivities
 from activities.sweep import Sweep, SweepActivities, Swept
 from db.ids import new_id
 from db.tables import Request
@@ -94,6 +95,11 @@ async def refund_approved(arena: Arena, order: str, command: Command) -> None:
 async def cancelled(arena: Arena, order: str, command: Command) -> None:
     await refund_approved(arena, order, command)
     await ended(arena, order, command)
+
+
+async def called_off(arena: Arena, order: str, command: Command) -> None:
+    step = CallOff(order_id=order, command=command, at=datetime.now(UTC))
+    assert (await PartActivities(arena.database).call_off(step)).refund is not None
 
 
 async def attempt_opened(arena: Arena, order: str, command: Command) -> None:

@@ -43,19 +43,22 @@ _OLD = timedelta(seconds=61)
 
 @dataclass
 class Shop:
-    """One product, patient people, and an API with a deadline of a second for those who shall not pay in time."""
+    """Two sellers' products, patient people, and an API with a deadline of a second for those who shall not pay."""
 
     arena: Arena
     client: Client
     hasty: Client
     product: str
+    product_of_another: str
     draws: Random
     # Unset while workers are killed one after the other: how long an order's end takes counts from the last.
     peace: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def place(self, story: "Story", name: str) -> str:
         client = self.hasty if story.hasty else self.client
-        body = order_body(self.product, card=story.card, capture=story.capture)
+        sold = [self.product, self.product_of_another] if story.in_parts else [self.product]
+        items = [{"product_id": each, "quantity": 1} for each in sold]
+        body = order_body(self.product, card=story.card, capture=story.capture, items=items)
         placed = await client.post("/v1/orders", body, "buyer", f"{name}-place", self.draws)
         return str(placed["id"])
 
@@ -194,7 +197,7 @@ Step = Callable[[Shop, str], Awaitable[None]]
 class Story:
     """How an order is paid, what is done with it then, its statuses in the end, and the provider's truth of it.
 
-    `attention` is set when a person has to look at it.
+    `attention` is set when a person has to look at it, `in_parts` when two sellers' goods are bought.
     """
 
     steps: tuple[Step, ...]
@@ -204,10 +207,12 @@ class Story:
     capture: str = "automatic"
     hasty: bool = False
     attention: bool = False
+    in_parts: bool = False
 
     @property
     def sold(self) -> int:
-        return int(self.end[0] is OrderStatus.COMPLETED)
+        """How many pieces of the shop's own product it takes: what is bought in parts loses that one."""
+        return int(self.end[0] is OrderStatus.COMPLETED and not self.in_parts)
 
 
 async def ship(shop: Shop, order: str) -> None:
@@ -221,6 +226,15 @@ async def deliver(shop: Shop, order: str) -> None:
 
 async def cancel(shop: Shop, order: str) -> None:
     await shop.command(order, "cancel")
+
+
+async def call_own_part_off(shop: Shop, order: str) -> None:
+    await shop.becomes(order, status=OrderStatus.CONFIRMED)
+    await shop.command(order, "cancel", "seller")
+
+
+async def ship_the_rest(shop: Shop, order: str) -> None:
+    await shop.command(order, "ship", "admin", carrier="DHL", tracking_number="JD02")
 
 
 async def pay_otherwise(shop: Shop, order: str) -> None:
@@ -275,6 +289,12 @@ _TAKEN = money(authorized=TOTAL, captured=TOTAL, captures=1)
 _GIVEN_UP = (OrderStatus.FAILED, PaymentStatus.CANCELLED)
 _RETURNED = money(authorized=TOTAL, captured=TOTAL, captures=1, refunded=TOTAL, refunds=1)
 _RELEASED = money(authorized=TOTAL, voided=TOTAL)
+# Of two parts one is called off: 19.99 and its tax.
+_PART = 2144
+_WHOLE = TOTAL + _PART
+_PART_REFUNDED = money(authorized=_WHOLE, captured=_WHOLE, captures=1, refunded=_PART, refunds=1)
+_PART_RELEASED = money(authorized=_WHOLE, captured=TOTAL, captures=1, voided=_PART)
+_PARTLY = (OrderStatus.COMPLETED, PaymentStatus.PARTIALLY_REFUNDED)
 _DECLINED, _CHALLENGED = "pm_card_chargeDeclined", "pm_card_authenticationRequired"
 
 STORIES = {
@@ -288,6 +308,10 @@ STORIES = {
     "held": Story((hold_and_release, ship, deliver), _SOLD, _TAKEN),
     "cancelled_paid": Story((cancel,), _REFUNDED, _RETURNED),
     "cancelled_held": Story((cancel,), _UNPAID, _RELEASED, capture="manual"),
+    "part_refunded": Story((call_own_part_off, ship_the_rest, deliver), _PARTLY, _PART_REFUNDED, in_parts=True),
+    "part_released": Story(
+        (call_own_part_off, ship_the_rest, deliver), _SOLD, _PART_RELEASED, capture="manual", in_parts=True
+    ),
     "refunded_later": Story((cancel,), _REFUNDED, _RETURNED, card="pm_card_pendingRefund"),
     "expired": Story((), _UNPAID, money(), card=_DECLINED, hasty=True),
 }
@@ -300,11 +324,12 @@ async def open_shop(arena: Arena, draws: Random, patience: float = PATIENCE_SECO
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     tokens = {str(role): arena.tokens.issue(arena.people[role], role) for role in Role}
     product = await arena.product(on_hand=ON_HAND)
+    other = await arena.product(on_hand=ON_HAND, seller=await arena.new_account(Role.SELLER))
     async with (
         serving(hasty, listening),
-        httpx2.AsyncClient(base_url=url, timeout=TIMEOUT_SECONDS) as other,
+        httpx2.AsyncClient(base_url=url, timeout=TIMEOUT_SECONDS) as quick,
         httpx2.AsyncClient(base_url=arena.http.base_url, timeout=TIMEOUT_SECONDS) as http,
     ):
-        shop = Shop(arena, Client(http, tokens, patience), Client(other, tokens, patience), product, draws)
+        shop = Shop(arena, Client(http, tokens, patience), Client(quick, tokens, patience), product, other, draws)
         shop.peace.set()
         yield shop

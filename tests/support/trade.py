@@ -16,9 +16,10 @@ from db.books import check
 from db.ids import new_id
 from db.seed import seed_prices
 from db.session import Database
-from db.tables import Account, Product, Request
+from db.tables import Account, Discount, Product, Request
 from domain.addresses import Destination
 from domain.books import Finding, ProviderPayment, ProviderTruth
+from domain.discounts import DiscountKind
 from domain.gateway import Authorized, Captured, Declined, PaymentOutcome, Refunded, Voided
 from domain.orders import CancelReason, Command, Item, Placement, Policy, Role
 from domain.payments import CaptureMode, Choice, PaymentMethod
@@ -34,6 +35,8 @@ class Trade:
     truth: dict[str, ProviderPayment] = field(default_factory=dict)
     people: dict[Role, str] = field(default_factory=dict)
     product: str = ""
+    # Given with every order.
+    code: str | None = None
     time: datetime = datetime(2026, 3, 1, tzinfo=UTC)
 
     @property
@@ -65,6 +68,13 @@ class Trade:
             stock.open_stock(session, product.id, 100, self.at)
             self.product = product.id
 
+    async def offer(self, code: str) -> None:
+        """A code that takes a dollar off; all orders from now on are placed with it."""
+        async with self.database.transaction() as session:
+            terms = {"kind": DiscountKind.FIXED, "amount": 100, "currency": "USD"}
+            session.add(Discount(id=new_id("dsc"), code=code, created=self.at, updated=self.at, **terms))
+        self.code = code
+
     async def claim(self, body: Mapping[str, Any]) -> str:
         async with self.database.transaction() as session:
             row = Request(
@@ -80,11 +90,12 @@ class Trade:
             session.add(row)
         return row.id
 
-    async def place(self, name: str, capture: CaptureMode = CaptureMode.AUTOMATIC) -> tuple[Placement, PlacedOrder]:
+    async def placement(self, name: str, capture: CaptureMode = CaptureMode.AUTOMATIC) -> Placement:
+        """What a workflow would be started with; its claim stands."""
         self.orders[name] = new_id("ord")
-        placement = Placement(
+        return Placement(
             order_id=self.orders[name],
-            request_id=await self.claim({"shipping_address": ADDRESS}),
+            request_id=await self.claim({"shipping_address": ADDRESS, "discount_code": self.code}),
             buyer_id=self.people[Role.BUYER],
             items=(Item(product_id=self.product, quantity=2),),
             currency="USD",
@@ -94,6 +105,9 @@ class Trade:
             policy=Policy(payment_deadline=1800, inspection_window=3600),
             correlation_id="test",
         )
+
+    async def place(self, name: str, capture: CaptureMode = CaptureMode.AUTOMATIC) -> tuple[Placement, PlacedOrder]:
+        placement = await self.placement(name, capture)
         step = PlaceOrder(placement=placement, run_id=name, at=self.at)
         return placement, await OrderActivities(self.database).place(step)
 
@@ -101,6 +115,7 @@ class Trade:
         capture = CaptureMode.MANUAL if isinstance(outcome(0), Authorized) else CaptureMode.AUTOMATIC
         placement, placed = await self.place(name, capture)
         request = placed.first_attempt
+        assert request is not None, "the trade's orders cost something"
         step = RecordAttempt(
             request=request,
             number=1,

@@ -13,7 +13,7 @@ NUL, HALF_A_PAIR = "a\x00b", "a\ud83d"
 NO_TEXT = (NUL, HALF_A_PAIR, 7, ["a"], {"a": "b"}, True)
 HUGE = 10**30
 CARD = {"method": "card", "payment_method_id": "pm_card_visa"}
-PRODUCT = {"name": "Shackle", "price": {"amount": 1, "currency": "USD"}, "category": "Deck", "stock": 1}
+PRODUCT = {"name": "Shackle", "price": {"amount": 1, "currency": "USD"}, "stock": 1}
 
 # Whole bodies that no call takes.
 DOCUMENTS: dict[str, tuple[bytes, str]] = {
@@ -70,13 +70,17 @@ WRONG_ORDER: Wrong = {
 WRONG_PRODUCT: Wrong = {
     "name": (*NO_TEXT, "", " ", None, "n" * 201),
     "description": (*NO_TEXT, "d" * 10_001),
-    "category": (*NO_TEXT, ""),
+    "category": (*NO_TEXT, "", "Deck", "deck--lights", "-deck", "d" * 61),
     "price": (None, 1, "1 USD", [], {"amount": 1}),
     "price/amount": (0, -1, 1.5, "1", True, 10**10 + 1, HUGE, -HUGE, None),
     "price/currency": ("XXX", "usd", "US", "", NUL, HALF_A_PAIR, "BTC", 840, None),
-    "image_url": ("javascript:alert(1)", "ftp://a.example/b", "//a.example", "h" * 3_000, "http://", 1),
+    "image_url": (
+        *("javascript:alert(1)", "ftp://a.example/b", "http://a.example/b", "//a.example", "https://", "h" * 3_000, 1),
+        *("https://ada@a.example/b", "https://ada:secret@a.example/b", "https://a.example/" + "b" * 2_000),
+    ),
     "active": ("yes", 1, None),
     "stock": (-1, 1.5, "1", True, 10**9 + 1, HUGE),
+    "low_stock_threshold": (-1, 1.5, "1", True, 10**9 + 1),
     "tax_code": ("", "Standard", "a b", NUL, "t" * 41, 1),
 }
 WRONG_SHIPMENT: Wrong = {

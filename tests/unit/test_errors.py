@@ -9,7 +9,7 @@ import domain.errors
 from domain.errors import BY_CODE, HoldfastError, ProviderUnreachable, from_code
 
 # architecture.md, HTTP conventions: used as defined; 500 and 503 are ours.
-STATUSES = {400, 401, 403, 404, 405, 409, 413, 422, 429, 500, 503}
+STATUSES = {400, 401, 403, 404, 405, 409, 412, 413, 422, 428, 429, 500, 503}
 CLASSES = [
     each
     for each in vars(domain.errors).values()
@@ -88,8 +88,8 @@ def test_nothing_is_found_under_a_code_but_the_error_that_has_it() -> None:
 def test_what_can_be_repeated_is_said_to_be_transient_and_nothing_else_is() -> None:
     retryable = {each.__name__ for each in NAMED if each.retryable}
 
-    assert retryable == {"OrderBusy", "OrderHeld", "RateLimited", "WorkflowsUnavailable", "DatabaseUnavailable",
-                         "ProviderUnreachable"}  # fmt: skip
+    assert retryable == {"OrderBusy", "OrderHeld", "RateLimited", "StreamsExhausted", "WorkflowsUnavailable",
+                         "DatabaseUnavailable", "ProviderUnreachable", "AccountBusy"}  # fmt: skip
 
 
 def test_the_tree_in_the_docstring_has_exactly_the_classes_that_exist() -> None:

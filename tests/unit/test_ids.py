@@ -15,10 +15,16 @@ from domain.ids import OrderId, human_number
 KINDS = {name: each for name, each in vars(domain.ids).items() if name.endswith("Id")}
 PREFIXES = {
     "AccountId": "acc",
+    "CartId": "crt",
+    "CartItemId": "cit",
+    "CategoryId": "cat",
+    "DiscountId": "dsc",
     "EventId": "evt",
+    "FamilyId": "fam",
     "FulfilmentId": "ful",
     "IncidentId": "inc",
     "LineId": "lin",
+    "MailId": "mai",
     "OrderId": "ord",
     "PaymentId": "pay",
     "ProductId": "prd",

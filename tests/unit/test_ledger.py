@@ -1,5 +1,7 @@
 """Entries balance by construction, and a completed sale leaves nothing of the buyer's money unallocated."""
 
+from decimal import Decimal
+
 import pytest
 from hypothesis import given
 
@@ -32,7 +34,8 @@ def entry(*postings: tuple[str, int]) -> Entry:
     )
 
 
-def moved(posted: Entry) -> dict[tuple[Account, str | None], int]:
+def moved(posted: Entry | None) -> dict[tuple[Account, str | None], int]:
+    assert posted is not None
     return {(each.account, each.owner): each.amount for each in posted.postings}
 
 
@@ -88,6 +91,7 @@ def test_a_mixed_order_is_allocated_to_every_seller_to_own_sales_to_shipping_and
 
     posted = sale_entry(ORDER, completed(quote("USD", lines, 490, VAT), VAT))
 
+    assert posted is not None
     assert moved(posted) == {
         (A.CUSTOMER_FUNDS_HELD, None): 1073 + 2145 + 1190 + 500 + 490,
         (A.OWN_SALES, None): -1000,
@@ -113,6 +117,7 @@ def test_shipping_tax_on_top_of_the_price_is_the_tax_office_s() -> None:
 def test_nothing_is_posted_to_an_account_that_nothing_goes_to() -> None:
     posted = sale_entry(ORDER, completed(quote("JPY", [sale(1999, own=True)], 0)))
 
+    assert posted is not None
     assert moved(posted) == {(A.CUSTOMER_FUNDS_HELD, None): 1999, (A.OWN_SALES, None): -1999}
     assert {each.asset for each in posted.postings} == {"JPY"}
 
@@ -122,7 +127,7 @@ def test_a_sale_of_another_amount_than_was_captured_can_not_be_built(missing: in
     quoted = quote("USD", [sale(1999, tax=SALES_TAX)], 500)
 
     with pytest.raises(EntryUnbalanced):
-        sale_entry(ORDER, completed(quoted, captured=quoted.totals.total - missing))
+        sale_entry(ORDER, completed(quoted, paid=quoted.totals.total - missing))
 
 
 @unhurried
@@ -133,10 +138,61 @@ def test_every_priced_order_is_allocated_to_the_last_unit(priced: tuple[Quote, T
     posted = sale_entry(ORDER, completed(quoted, rate))
 
     amounts = moved(posted)
-    assert amounts.pop((A.CUSTOMER_FUNDS_HELD, None)) == quoted.totals.total
-    assert sum(amounts.values()) == -quoted.totals.total
+    assert amounts.pop((A.CUSTOMER_FUNDS_HELD, None), 0) == quoted.totals.total
+    borne = amounts.pop((A.DISCOUNT_EXPENSE, None), 0)
+    assert 0 <= borne <= quoted.totals.discount
+    assert sum(amounts.values()) == -quoted.totals.total - borne
     assert all(amount < 0 for amount in amounts.values())
     assert -amounts.get((A.TAX_PAYABLE, None), 0) == quoted.totals.tax
+    assert -amounts.get((A.COMMISSION, None), 0) == sum(line.commission for line in quoted.lines)
+
+
+@unhurried
+@given(any_quote())
+def test_a_discount_and_a_commission_take_nothing_from_a_seller_but_the_commission(
+    priced: tuple[Quote, TaxRate],
+) -> None:
+    quoted, rate = priced
+
+    amounts = moved(sale_entry(ORDER, completed(quoted, rate)))
+
     for seller in (ANN, BEN):
-        earned = sum(line.total - line.tax for line in quoted.lines if line.sale.seller_id == seller)
-        assert -amounts.get((A.SELLER_PAYABLE, seller), 0) == earned
+        ours = [line for line in quoted.lines if line.sale.seller_id == seller]
+        exact = sum((line.subtotal / (1 + _contained(line.sale.tax)) for line in ours), Decimal(0))
+        commission = sum(line.commission for line in ours)
+        # What tax rounds is a unit for each line and each discount.
+        assert abs(-amounts.get((A.SELLER_PAYABLE, seller), 0) + commission - exact) <= 2 * len(ours)
+
+
+def _contained(tax: TaxRate) -> Decimal:
+    return tax.rate if tax.inclusive else Decimal(0)
+
+
+def test_a_discount_is_borne_by_the_merchant_without_the_tax_in_it() -> None:
+    lines = [sale(1190, seller=BEN, tax=VAT, commission="0.1"), sale(1000, seller=CAT, own=True, tax=SALES_TAX)]
+
+    # A tenth off: 119 of the first, 100 of the second.
+    posted = sale_entry(ORDER, completed(quote("EUR", lines, 0, reduction=219)))
+
+    assert moved(posted) == {
+        (A.CUSTOMER_FUNDS_HELD, None): 1071 + 900 + 65,
+        (A.DISCOUNT_EXPENSE, None): 100 + 100,
+        (A.SELLER_PAYABLE, BEN): -900,
+        (A.COMMISSION, None): -100,
+        (A.OWN_SALES, None): -1000,
+        (A.TAX_PAYABLE, None): -(171 + 65),
+    }
+
+
+def test_an_order_that_a_discount_makes_free_still_pays_its_seller() -> None:
+    posted = sale_entry(ORDER, completed(quote("USD", [sale(1000, seller=BEN, commission="0.2")], 0, reduction=1000)))
+
+    assert moved(posted) == {
+        (A.DISCOUNT_EXPENSE, None): 1000,
+        (A.SELLER_PAYABLE, BEN): -800,
+        (A.COMMISSION, None): -200,
+    }
+
+
+def test_an_order_of_nothing_posts_nothing() -> None:
+    assert sale_entry(ORDER, completed(quote("USD", [sale(0)], 0))) is None

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from domain.errors import AmountsDiffer, CurrencyUnsupported
-from domain.money import EXPONENTS, MAX_AMOUNT, Currency, Money, allocate, exponent, round_half_up
+from domain.money import EXPONENTS, MAX_AMOUNT, Currency, Money, allocate, exponent, in_words, round_half_up
 from tests.support.sales import unhurried
 
 ISO_4217 = {each.code: each.exponent for each in iso4217.Currency}
@@ -167,3 +167,11 @@ def test_a_split_depends_on_nothing_but_its_numbers(total: int, weights: list[in
 )
 def test_known_splits(total: int, weights: list[int], parts: list[int]) -> None:
     assert allocate(total, weights) == parts
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "expected"),
+    [(1999, "USD", "19.99 USD"), (1999, "JPY", "1,999 JPY"), (1999, "KWD", "1.999 KWD"), (-5, "EUR", "-0.05 EUR")],
+)
+def test_amounts_are_told_with_as_many_places_as_the_currency_has(amount: int, currency: str, expected: str) -> None:
+    assert in_words(amount, currency) == expected

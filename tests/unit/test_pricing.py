@@ -72,6 +72,30 @@ def test_the_same_rate_inclusive_and_exclusive_is_two_rates() -> None:
     assert quoted.totals.total == 1190 + 1190
 
 
+def test_a_discount_lowers_the_tax_base_and_is_split_by_what_lines_cost() -> None:
+    quoted = quote("USD", [sale(1000, tax=SALES_TAX), sale(3000, tax=SALES_TAX)], 500, reduction=1000)
+
+    assert [line.discount for line in quoted.lines] == [250, 750]
+    # 7.25 % of 3000, not of 4000.
+    assert quoted.totals == Totals(subtotal=4000, discount=1000, tax=218, shipping=500, total=3718)
+
+
+def test_a_discount_of_everything_leaves_the_shipping() -> None:
+    quoted = quote("EUR", [sale(1190, tax=VAT), sale(0)], 490, VAT, reduction=1190)
+
+    assert quoted.totals == Totals(subtotal=1190, discount=1190, tax=78, shipping=490, total=490)
+    assert taxes(quoted) == [0, 0]
+
+
+def test_commission_is_of_what_a_line_earns_its_seller_whatever_its_discount() -> None:
+    lines = [sale(1190, tax=VAT, commission="0.1"), sale(1000, own=True, tax=SALES_TAX, commission="0.1")]
+
+    whole, reduced = quote("EUR", lines, 0), quote("EUR", lines, 0, reduction=1095)
+
+    assert [line.commission for line in whole.lines] == [100, 0]
+    assert [line.commission for line in reduced.lines] == [100, 0]
+
+
 def test_shipping_is_taxed_at_its_own_rate() -> None:
     inclusive = quote("EUR", [sale(1000)], 490, VAT)
     exclusive = quote("EUR", [sale(1000)], 490, NINETEEN)
@@ -125,6 +149,7 @@ def test_a_line_is_its_price_and_the_tax_that_the_price_does_not_contain(priced:
     for line in priced[0].lines:
         assert line.subtotal == line.sale.unit_price * line.sale.quantity
         assert line.total == line.subtotal - line.discount + (0 if line.sale.tax.inclusive else line.tax)
+        assert 0 <= line.discount <= line.subtotal
         assert 0 <= line.tax <= line.subtotal
 
 
@@ -135,7 +160,7 @@ def test_the_tax_of_every_seller_and_rate_is_that_of_their_sum(priced: tuple[Quo
 
     for group in {(line.sale.seller_id, line.sale.tax) for line in lines}:
         ours = [line for line in lines if (line.sale.seller_id, line.sale.tax) == group]
-        amount, rate = sum(line.subtotal for line in ours), group[1].rate
+        amount, rate = sum(line.subtotal - line.discount for line in ours), group[1].rate
         exact = amount * rate / (1 + rate) if group[1].inclusive else amount * rate
         assert abs(sum(line.tax for line in ours) - exact) <= Decimal("0.5")
 

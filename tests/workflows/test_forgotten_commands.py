@@ -19,6 +19,7 @@ from tests.support.behind import (
     OLD,
     Fact,
     attempt_opened,
+    called_off,
     claimed,
     delivered,
     nothing,
@@ -27,6 +28,7 @@ from tests.support.behind import (
     shipped,
     sweep,
 )
+from tests.support.parts import PART, buy
 from tests.support.workflow_side import workflow_of
 from workflows.order import OrderWorkflow
 from workflows.waking import TemporalWaker
@@ -71,6 +73,20 @@ async def test_a_cancellation_is_told_again_and_refunds_once(arena: Arena, fact:
 
     await arena.until(order, status="cancelled", payment_status="refunded")
     assert (await arena.truth(order)).items() >= {"captured": TOTAL, "refunded": TOTAL, "refunds": 1}.items()
+    assert (await sweep(arena)).commands == 0
+
+
+@pytest.mark.parametrize("fact", [nothing, called_off])
+async def test_a_part_that_is_called_off_is_told_again_and_refunded_once(arena: Arena, fact: Fact) -> None:
+    bought = await buy(arena)
+    await fact(arena, bought.id, await claimed(arena, bought.id, "cancel", fulfilment_id=bought.parts[0]))
+
+    assert (await sweep(arena)).commands == 1
+
+    order = await arena.until(bought.id, payment_status="partially_refunded")
+    assert (order["status"], (await arena.truth(bought.id))["refunded"]) == ("confirmed", PART)
+    assert (await bought.ship(1)).json()["status"] == "shipped"
+    assert (await arena.truth(bought.id))["refunds"] == 1
     assert (await sweep(arena)).commands == 0
 
 

@@ -1,0 +1,98 @@
+"""The OpenAPI document as a Postman collection (v2.1.0), which Bruno and others read too; `make openapi` writes it.
+
+Tokens and ids are variables: the replies that have them set them, so that the requests of a folder can be sent one
+after the other. https://schema.postman.com/collection/json/v2.1.0/draft-07/docs/index.html
+"""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+from api import examples
+
+_SCHEMA = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
+# Where a reply has what later requests want, by operation: variable, and the way to it in the reply.
+_TOLD = {
+    "logIn": {"access_token": "access_token", "refresh_token": "refresh_token"},
+    "refreshToken": {"access_token": "access_token", "refresh_token": "refresh_token"},
+    "listProducts": {"product_id": "data[0].id"},
+    "createProduct": {"product_id": "id"},
+    "createCart": {"cart_id": "id"},
+    "addCartItem": {"cart_id": "id", "item_id": "items[0].id"},
+    "checkOutCart": {"order_id": "id", "payment_id": "payments[0].id"},
+    "placeOrder": {"order_id": "id", "payment_id": "payments[0].id"},
+    "getOrder": {"order_id": "id", "payment_id": "payments[0].id"},
+    "createDiscount": {"discount_id": "id"},
+    "listIncidents": {"incident_id": "data[0].id"},
+    "listAccounts": {"account_id": "data[0].id"},
+}
+# What stands in examples, and the variable in its place.
+_VARIABLES = {
+    examples.PRODUCT: "product_id",
+    examples.ORDER: "order_id",
+    examples.PAYMENT: "payment_id",
+    examples.EMAIL: "email",
+    examples.PASSWORD: "password",
+    examples.BODIES["refreshToken"]["refresh_token"]: "refresh_token",
+}
+_PRESET = {"base_url": "http://127.0.0.1:8080", "email": examples.EMAIL, "password": ""}
+
+
+def collection(document: dict[str, Any]) -> dict[str, Any]:
+    """A folder for each tag, a request for each operation; the same document makes the same collection."""
+    folders: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            folders[operation["tags"][0]].append(_request(path, method.upper(), operation))
+    names = sorted({*_PRESET, "provider", *(name for told in _TOLD.values() for name in told)})
+    return {
+        "info": {"name": document["info"]["title"], "description": document["info"]["description"], "schema": _SCHEMA},
+        "auth": {"type": "bearer", "bearer": [{"key": "token", "value": "{{access_token}}", "type": "string"}]},
+        "variable": [{"key": name, "value": _PRESET.get(name, "")} for name in names],
+        "item": [{"name": tag, "item": items} for tag, items in folders.items()],
+    }
+
+
+def _request(path: str, method: str, operation: dict[str, Any]) -> dict[str, Any]:
+    address = re.sub(r"\{(\w+)\}", r"{{\1}}", path)
+    request: dict[str, Any] = {
+        "method": method,
+        "url": {"raw": f"{{{{base_url}}}}{address}", "host": ["{{base_url}}"], "path": address.strip("/").split("/")},
+        "header": list(_headers(operation)),
+        "description": operation.get("description", operation["summary"]),
+    }
+    if not operation["security"]:
+        request["auth"] = {"type": "noauth"}
+    body = examples.BODIES.get(operation["operationId"])
+    if body is not None:
+        request["body"] = {"mode": "raw", "raw": _with_variables(body), "options": {"raw": {"language": "json"}}}
+    item = {"name": operation["summary"], "request": request}
+    told = _TOLD.get(operation["operationId"])
+    if told:
+        item["event"] = [{"listen": "test", "script": {"type": "text/javascript", "exec": list(_keeping(told))}}]
+    return item
+
+
+def _headers(operation: dict[str, Any]) -> Iterator[dict[str, str]]:
+    if "requestBody" in operation:
+        yield {"key": "Content-Type", "value": "application/json"}
+    if any(each["name"] == "Idempotency-Key" for each in operation.get("parameters", ())):
+        yield {"key": "Idempotency-Key", "value": "{{$guid}}"}
+
+
+def _with_variables(body: Any) -> str:  # noqa: ANN401 - JSON
+    text = json.dumps(body, indent=2)
+    for value, name in _VARIABLES.items():
+        text = text.replace(json.dumps(value), f'"{{{{{name}}}}}"')
+    return text
+
+
+def _keeping(told: dict[str, str]) -> Iterator[str]:
+    yield "if (pm.response.code < 300) {"
+    yield "  const said = pm.response.json();"
+    for name, way in told.items():
+        reached = "said?." + way.replace("[", "?.[").replace("].", "]?.")
+        yield f'  pm.collectionVariables.set("{name}", {reached} ?? pm.collectionVariables.get("{name}"));'
+    yield "}"

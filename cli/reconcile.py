@@ -1,0 +1,73 @@
+"""`reconcile`: after a restore, what the provider knows of payments that the database lost."""
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from cli.settled import leave, opened, required, settings
+from db import incidents
+from db.books_since import compare
+from db.condition import DatabaseUnreadable
+from db.session import Database
+from domain.books import Finding, Invariant
+from domain.errors import HoldfastError
+from domain.incidents import IncidentKind
+from providers.stripe import NAME as STRIPE
+from providers.stripe.statement import StripeStatement
+from settings import Settings
+
+_UNKNOWN_TO_US = IncidentKind.MONEY_MOVED_OUTSIDE
+
+
+def reconcile(
+    since: Annotated[datetime, typer.Option(help="UTC; some minutes before what the backup still has.")],
+    report: Annotated[bool, typer.Option(help="Open an incident for each order that differs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+) -> None:
+    """Compare the provider's payments since a time with ours, before the workers start; exits with 1 if any differ."""
+    told, at = settings(), since.replace(tzinfo=UTC)
+    try:
+        with Console(stderr=True).status("Reading the provider's payments"):
+            found = asyncio.run(_compared(told, at, report=report))
+    except (HoldfastError, DatabaseUnreadable) as problem:
+        leave(str(problem))
+    if as_json:
+        typer.echo(json.dumps({"since": at.isoformat(), "differences": [each.model_dump() for each in found]}))
+    else:
+        _show(found)
+    raise typer.Exit(1 if found else 0)
+
+
+async def _compared(told: Settings, since: datetime, *, report: bool) -> tuple[Finding, ...]:
+    statement = StripeStatement(
+        required(told.stripe_api_key, "HOLDFAST_STRIPE_API_KEY"),
+        api_base=told.stripe_api_base,
+        timeout=(told.stripe_connect_timeout, told.stripe_read_timeout),
+    )
+    truth = await asyncio.to_thread(statement.since, since)
+    async with opened(told) as database:
+        found = await compare(database, STRIPE, truth, since)
+        if report:
+            await _report(database, found)
+    return found
+
+
+async def _report(database: Database, found: tuple[Finding, ...]) -> None:
+    async with database.transaction() as session:
+        for each in found:
+            await incidents.report(session, _UNKNOWN_TO_US, each.subject, datetime.now(UTC), each.sentence)
+
+
+def _show(found: tuple[Finding, ...]) -> None:
+    console = Console(highlight=False)
+    for each in found:
+        console.print(f"  {each.subject}: {each.sentence}", style="red", soft_wrap=True, markup=False)
+    lost = sum(each.invariant is Invariant.KNOWN_TO_US for each in found)
+    if found:
+        console.print(f"{len(found)} differences; {lost} payments are of orders that this database lost.")
+    else:
+        console.print("The provider's payments and ours agree.", style="green")

@@ -1,0 +1,58 @@
+"""What a deployment's database is like: what the doctor judges."""
+
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from alembic.script import ScriptDirectory
+from sqlalchemy import exists, func, select, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from db.cursors import FOREIGN
+from db.migrate import configuration
+from db.session import Database
+from db.tables import Incident
+
+
+class DatabaseUnreadable(Exception):
+    """It could not be looked at; `kind` is the driver's word for why, which tells no password and no address."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        super().__init__(f"The database could not be read: {kind}.")
+
+
+class Condition(NamedTuple):
+    """`restored` when the event log has events of another cluster: a dump was restored into this one."""
+
+    version: int
+    schema: str | None
+    newest_schema: str | None
+    superuser: bool
+    clocks_apart: timedelta
+    restored: bool
+    open_incidents: int
+
+
+async def condition(database: Database) -> Condition:
+    """Raises DatabaseUnreadable, also for one that was never migrated."""
+    try:
+        async with database.transaction() as session:
+            return await _seen(session)
+    except (OSError, SQLAlchemyError) as error:
+        raise DatabaseUnreadable(type(getattr(error, "orig", error)).__name__) from error
+
+
+async def _seen(session: AsyncSession) -> Condition:
+    theirs: datetime = (await session.scalars(select(func.clock_timestamp()))).one()
+    apart = abs(datetime.now(UTC) - theirs)
+    is_open = select(func.count()).select_from(Incident).where(Incident.closed.is_(None))
+    return Condition(
+        version=int(str(await session.scalar(text("SHOW server_version_num")))) // 10_000,
+        schema=await session.scalar(text("SELECT version_num FROM alembic_version")),
+        newest_schema=ScriptDirectory.from_config(configuration("postgresql://")).get_current_head(),
+        superuser=bool(await session.scalar(text("SELECT rolsuper FROM pg_roles WHERE rolname = current_user"))),
+        clocks_apart=apart,
+        restored=bool(await session.scalar(select(exists().where(FOREIGN)))),
+        open_incidents=await session.scalar(is_open) or 0,
+    )

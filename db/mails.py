@@ -1,0 +1,141 @@
+"""The one writer of mails: made once for each event and recipient, claimed by one sender at a time."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from db import cursors, incidents
+from db.ids import new_id
+from db.tables import Account, EventRow, Fulfilment, Mail, Order
+from domain.events import EventType
+from domain.incidents import IncidentKind
+from domain.mails import LEASE, STALE, TOLD, UNSENT, MailKind, MailState, Verdict, told
+
+CONSUMER = "mails"
+# How many rows are written in one statement.
+_AT_ONCE = 1000
+# Names that are nobody's (RFC 2606).
+_NOBODYS = ".invalid"
+
+
+class Recipient(NamedTuple):
+    """Looked up when a mail is sent, and kept nowhere else."""
+
+    name: str
+    address: str
+
+
+async def begin(session: AsyncSession) -> None:
+    """Tell from now on; whoever told before goes on where it stopped."""
+    await cursors.begin(session, CONSUMER)
+
+
+async def collect(session: AsyncSession, limit: int, at: datetime) -> tuple[int, int]:
+    """Write down what the next events tell, and whom: how many events were read, and how many mails made of them."""
+    events = await cursors.unread(session, CONSUMER, limit)
+    fresh = [event for event in events if event.type in TOLD and event.time > at - STALE]
+    rows = [
+        {
+            "id": new_id("mai"),
+            "event_id": event.id,
+            "order_id": event.subject,
+            "account_id": account,
+            "kind": kind,
+            "state": MailState.WAITING,
+            "attempts": 0,
+            "due": at,
+            "created": at,
+        }
+        for event, account, kind in await _recipients(session, fresh)
+    ]
+    for start in range(0, len(rows), _AT_ONCE):
+        await session.execute(insert(Mail).values(rows[start : start + _AT_ONCE]).on_conflict_do_nothing())
+    return len(events), len(rows)
+
+
+async def _recipients(session: AsyncSession, events: Sequence[EventRow]) -> list[tuple[EventRow, str, MailKind]]:
+    orders = {event.subject for event in events}
+    buyers = dict((await session.execute(select(Order.id, Order.buyer_id).where(Order.id.in_(orders)))).tuples().all())
+    sold = select(Fulfilment.order_id, Fulfilment.seller_id, Fulfilment.id).where(Fulfilment.order_id.in_(orders))
+    sellers = (await session.execute(sold.order_by(Fulfilment.id))).tuples().all()
+    confirmed = set(
+        await session.scalars(
+            select(EventRow.subject).where(EventRow.subject.in_(orders), EventRow.type == EventType.ORDER_CONFIRMED)
+        )
+    )
+    found: list[tuple[EventRow, str, MailKind]] = []
+    for event in events:
+        whom = told(event.type, confirmed=event.subject in confirmed)
+        if whom.buyer is not None and event.subject in buyers:
+            found.append((event, buyers[event.subject], whom.buyer))
+        if whom.sellers is not None:
+            parts = event.data.get("fulfilments")
+            found += [
+                (event, seller, whom.sellers)
+                for order, seller, part in sellers
+                if order == event.subject and (parts is None or part in parts)
+            ]
+    return found
+
+
+async def claim(session: AsyncSession, at: datetime) -> Mail | None:
+    """A mail that is due, for its claimant alone until the lease is over; one whose claimant died is due then."""
+    due = (
+        select(Mail.id)
+        .where(Mail.state.in_(UNSENT), Mail.due <= at)
+        .order_by(Mail.due, Mail.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .correlate(None)
+        .scalar_subquery()
+    )
+    claimed = await session.scalars(
+        update(Mail)
+        .where(Mail.id == due)
+        .values(state=MailState.SENDING, attempts=Mail.attempts + 1, due=at + LEASE)
+        .returning(Mail)
+        .execution_options(synchronize_session=False)
+    )
+    return claimed.one_or_none()
+
+
+async def due(session: AsyncSession, at: datetime) -> bool:
+    found = await session.scalar(select(Mail.id).where(Mail.state.in_(UNSENT), Mail.due <= at).limit(1))
+    return found is not None
+
+
+async def event_of(session: AsyncSession, mail: Mail) -> EventRow:
+    return (await session.scalars(select(EventRow).where(EventRow.id == mail.event_id))).one()
+
+
+async def recipient(session: AsyncSession, account_id: str) -> Recipient | None:
+    """None for an account that can't be written to: it was erased."""
+    account = await session.get(Account, account_id)
+    if account is None or account.email is None or account.name is None or account.email.endswith(_NOBODYS):
+        return None
+    return Recipient(account.name, account.email)
+
+
+async def settle(session: AsyncSession, mail: Mail, verdict: Verdict, reason: str | None, at: datetime) -> bool:
+    """Write down what became of a claim; False when the mail was claimed again since. A failed one is reported."""
+    over = verdict.state not in UNSENT
+    changed = await session.execute(
+        update(Mail)
+        .where(Mail.id == mail.id, Mail.attempts == mail.attempts, Mail.state == MailState.SENDING)
+        .values(state=verdict.state, due=verdict.due, reason=reason, settled=at if over else None)
+        .returning(Mail.id)
+        .execution_options(synchronize_session=False)
+    )
+    ours = changed.first() is not None
+    if ours and verdict.state is MailState.FAILED:
+        details = f"{mail.kind} of {mail.order_id} to {mail.account_id}: {reason}"
+        await incidents.report(session, IncidentKind.MAIL_FAILED, mail.id, at, details)
+    return ours
+
+
+async def unsent(session: AsyncSession) -> int:
+    return await session.scalar(select(func.count()).where(Mail.state.in_(UNSENT))) or 0

@@ -1,0 +1,90 @@
+"""What Stripe itself knows of our payments: the truth that the books are compared with, from its consistent lists."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import stripe
+from stripe import Charge, PaymentIntent, StripeClient
+
+from domain.books import ProviderPayment, ProviderTruth
+from providers.stripe.amounts import from_stripe
+from providers.stripe.answers import metadata
+from providers.stripe.failures import translated
+from providers.stripe.gateway import API_VERSION
+
+
+class StripeStatement:
+    """Reads the account's payments; a key that may only read payment intents and refunds is enough."""
+
+    def __init__(
+        self, api_key: str, *, api_base: str | None = None, timeout: tuple[float, float] = (3.0, 10.0)
+    ) -> None:
+        """`timeout` is (connect, read) in seconds; `api_base` replaces Stripe's address by a simulator's."""
+        self._client = StripeClient(
+            api_key,
+            stripe_version=API_VERSION,
+            max_network_retries=2,
+            base_addresses={"api": api_base} if api_base else {},
+            http_client=stripe.RequestsClient(timeout=timeout),
+        )
+
+    def since(self, at: datetime) -> ProviderTruth:
+        """The payments that were begun at a time or later, by the order that they name; others are not ours.
+
+        Raises ProviderUnreachable, or RequestRefusedByProvider for a key that may not read them.
+        """
+        payments: dict[str, ProviderPayment] = {}
+        with translated():
+            listed = self._client.v1.payment_intents.list(
+                {"created": {"gte": int(at.timestamp())}, "limit": 100, "expand": ["data.latest_charge"]}
+            )
+            for intent in listed.auto_paging_iter():
+                order_id = metadata(intent).get("order_id")
+                if order_id is not None:
+                    payments[order_id] = _with(payments.get(order_id), intent, self._refunded(intent))
+        return ProviderTruth(payments=payments)
+
+    def _refunded(self, intent: PaymentIntent) -> list[int]:
+        """The refunds that were not called off and did not fail, in Stripe's units.
+
+        The release of a hold is one that succeeded without a balance transaction: https://docs.stripe.com/refunds
+        """
+        charge = _charge(intent)
+        if charge is None or not charge.amount_refunded:
+            return []
+        refunds = self._client.v1.refunds.list({"payment_intent": intent.id, "limit": 100})
+        return [
+            each.amount
+            for each in refunds.auto_paging_iter()
+            if each.status == "pending" or (each.status == "succeeded" and each.balance_transaction is not None)
+        ]
+
+
+def _charge(intent: PaymentIntent) -> Charge | None:
+    charge = intent.latest_charge
+    return charge if isinstance(charge, Charge) and charge.status == "succeeded" else None
+
+
+def _with(known: ProviderPayment | None, intent: PaymentIntent, refunds: Iterable[int]) -> ProviderPayment:
+    """The payment of an order with one more intent of it: there should be no more than one."""
+    currency, charge, paid_back = intent.currency.upper(), _charge(intent), list(refunds)
+    held = charge.amount if charge else 0
+    captured = charge.amount_captured if charge else 0
+    released = held - captured if charge and (charge.captured or charge.refunded) else 0
+
+    def ours(amount: int) -> int:
+        return from_stripe(amount, currency)
+
+    before = known or ProviderPayment(
+        currency=currency, authorized=0, captured=0, refunded=0, voided=0, intents=0, captures=0, refunds=0
+    )
+    return ProviderPayment(
+        currency=currency,
+        authorized=before.authorized + ours(held),
+        captured=before.captured + ours(captured),
+        refunded=before.refunded + ours(sum(paid_back)),
+        voided=before.voided + ours(released),
+        intents=before.intents + 1,
+        captures=before.captures + int(bool(charge and charge.captured)),
+        refunds=before.refunds + len(paid_back),
+    )

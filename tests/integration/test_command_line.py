@@ -1,0 +1,228 @@
+"""The command line as an operator uses it: in a process of its own, beside a system that runs."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from subprocess import PIPE
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from db.ids import new_id
+from db.passwords import hash_password
+from db.tables import Account
+from domain.orders import Role
+from sandbox.temporal import TemporalServer
+from tests.support.arena import Arena
+
+PROGRAM = Path(sys.executable).with_name("holdfast")
+HISTORY = Path(__file__).parents[1] / "replay" / "histories" / "order_completed.json"
+PASSWORD = "correct horse battery staple"
+NOBODY_LISTENS = "127.0.0.1:1"
+
+
+@dataclass(frozen=True)
+class Run:
+    status: int | None
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True)
+class Shell:
+    """An operator's shell, where a deployment's settings are in the environment."""
+
+    settings: Mapping[str, str]
+
+    async def run(self, *arguments: str, given: str = "", **more: str) -> Run:
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("HOLDFAST_", "TEMPORAL_", "DATABASE_URL"))
+        }
+        process = await asyncio.create_subprocess_exec(
+            PROGRAM, *arguments, stdin=PIPE, stdout=PIPE, stderr=PIPE, env={**inherited, **self.settings, **more}
+        )
+        out, err = await process.communicate(given.encode())
+        return Run(process.returncode, out.decode(), err.decode())
+
+
+@pytest.fixture
+def shell(arena: Arena, temporal: TemporalServer) -> Shell:
+    return Shell(
+        {
+            "COLUMNS": "200",
+            "DATABASE_URL": arena.database.url,
+            "TEMPORAL_ADDRESS": temporal.address,
+            "TEMPORAL_NAMESPACE": temporal.namespace,
+            "TEMPORAL_CONFIG_FILE": os.devnull,
+            "HOLDFAST_JWT_SECRET": "a secret of the tests that is long enough",
+            "HOLDFAST_STRIPE_API_KEY": "sk_test_arena",
+            "HOLDFAST_STRIPE_API_BASE": arena.stripe.url,
+            "HOLDFAST_STRIPE_WEBHOOK_SECRETS": '["whsec_test"]',
+        }
+    )
+
+
+def states(run: Run) -> dict[str, str]:
+    return {each["what"]: each["state"] for each in run.document}
+
+
+async def test_the_doctor_finds_everything_in_order_where_it_is(shell: Shell) -> None:
+    assert (await shell.run("sweep")).status == 0
+
+    looked = await shell.run("doctor", "--json")
+
+    assert looked.status == 0, looked
+    wrong = {what: state for what, state in states(looked).items() if state == "wrong"}
+    assert wrong == {}
+    assert {"PostgreSQL", "schema", "search attributes", "workers of orders", "Stripe"} <= states(looked).keys()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "what"),
+    [
+        ("HOLDFAST_JWT_SECRET", "short", "token keys"),
+        ("TEMPORAL_ADDRESS", NOBODY_LISTENS, "Temporal"),
+        ("DATABASE_URL", f"postgresql://nobody:secret@{NOBODY_LISTENS}/nothing", "database"),
+        ("HOLDFAST_STRIPE_API_BASE", f"http://{NOBODY_LISTENS}", "Stripe"),
+        ("HOLDFAST_PAYMENT_DEADLINE_SECONDS", "soon", "settings"),
+    ],
+)
+async def test_the_doctor_says_what_is_wrong_and_how_to_mend_it(
+    shell: Shell, setting: str, value: str, what: str
+) -> None:
+    looked = await shell.run("doctor", "--json", **{setting: value})
+
+    assert looked.status == 1, looked
+    found = {each["what"]: each for each in looked.document}
+    assert found[what]["state"] == "wrong"
+    assert found[what]["mend"]
+    assert value not in looked.out
+
+
+async def test_the_doctor_misses_workers_that_do_not_run(arena: Arena, shell: Shell) -> None:
+    await arena.temporal.service_client.check_health()
+
+    looked = await shell.run("doctor", "--json", TEMPORAL_NAMESPACE="default")
+
+    assert looked.status == 1
+    assert states(looked)["search attributes"] == "wrong"
+    assert states(looked)["workers of orders"] == "wrong"
+
+
+async def test_an_order_is_shown_by_its_number_and_by_its_id(arena: Arena, shell: Shell) -> None:
+    order = (await arena.place(await arena.product())).json()
+
+    by_number = await shell.run("order", "show", order["number"])
+    by_id = await shell.run("order", "show", order["id"], "--json")
+
+    assert by_number.status == 0
+    assert order["id"] in by_number.out
+    assert "26.44 USD were paid." in by_number.out
+    assert (by_id.document["id"], by_id.document["status"]) == (order["id"], "confirmed")
+    assert [each["type"] for each in by_id.document["timeline"]] == [
+        "order.placed",
+        "payment.captured",
+        "order.confirmed",
+    ]
+
+
+@pytest.mark.parametrize("named", ["O-1", "ord_nonsense", new_id("ord"), "999999999999999999999", "²"])
+async def test_an_order_that_is_not_there_is_said_to_be_none(shell: Shell, named: str) -> None:
+    shown = await shell.run("order", "show", named)
+
+    assert (shown.status, shown.out, shown.err) == (1, "", f"There is no order {named}.\n")
+
+
+async def test_orders_are_listed_newest_first_and_by_status(arena: Arena, shell: Shell) -> None:
+    product = await arena.product()
+    first, second = [(await arena.place(product)).json()["id"] for _ in range(2)]
+    await arena.insist(first, "cancel")
+
+    every = await shell.run("order", "list", "--json")
+    cancelled = await shell.run("order", "list", "--status", "cancelled", "--json")
+
+    assert [each["id"] for each in every.document] == [second, first]
+    assert [each["id"] for each in cancelled.document] == [first]
+
+
+async def test_a_test_order_is_paid_and_given_back(arena: Arena, shell: Shell) -> None:
+    await arena.product()
+    buyer = arena.people[Role.BUYER]
+    async with arena.database.transaction() as session:
+        await session.execute(update(Account).where(Account.id == buyer).values(password_hash=hash_password(PASSWORD)))
+    asked = ("order", "test", "--api", str(arena.http.base_url), "--email", f"{buyer}@example.com")
+
+    bought = await shell.run(*asked, HOLDFAST_TEST_PASSWORD=PASSWORD)
+    refused = await shell.run(*asked, HOLDFAST_TEST_PASSWORD="not the password at all")
+
+    assert bought.status == 0, bought
+    assert "The test order went as it should." in bought.out
+    orders = (await arena.get("/v1/orders"))["data"]
+    assert [(each["status"], each["payment_status"]) for each in orders] == [("cancelled", "cancelled")]
+    assert refused.status == 1
+    assert "credentials_wrong" in refused.err
+
+
+async def test_histories_are_replayed_on_this_code(arena: Arena, shell: Shell, tmp_path: Path) -> None:
+    order = (await arena.place(await arena.product())).json()["id"]
+    changed = tmp_path / "changed.json"
+    changed.write_text(HISTORY.read_text().replace('"payments.authorize"', '"payments.something_else"'))
+
+    running = await shell.run("replay")
+    named = await shell.run("replay", str(HISTORY), f"order/{order}")
+    other = await shell.run("replay", str(changed))
+
+    assert (running.status, named.status) == (0, 0), (running, named)
+    assert "1 histories replayed, 0 do not fit this code." in running.out
+    assert "2 histories replayed" in named.out
+    assert other.status == 1
+    assert "1 do not fit this code." in other.out
+
+
+async def test_after_a_restore_what_the_database_lost_is_told(arena: Arena, shell: Shell) -> None:
+    kept = (await arena.place(await arena.product())).json()["id"]
+    lost = new_id("ord")
+    since = (datetime.now(UTC) - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%S")
+    agreed = await shell.run("reconcile", "--since", since)
+    arena.stripe.client().v1.payment_intents.create(
+        {
+            "amount": 500,
+            "currency": "usd",
+            "payment_method": "pm_card_visa",
+            "confirm": True,
+            "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
+            "metadata": {"order_id": lost},
+        }
+    )
+
+    differs = await shell.run("reconcile", "--since", since, "--json", "--report")
+
+    assert (agreed.status, agreed.err) == (0, ""), agreed
+    assert differs.status == 1
+    assert [(each["subject"], each["invariant"]) for each in differs.document["differences"]] == [(lost, "known_to_us")]
+    assert await arena.incidents() == [("money_moved_outside", lost)]
+    assert (await arena.order(kept))["status"] == "confirmed"
+
+
+async def test_an_account_is_made_with_a_password_from_standard_input(arena: Arena, shell: Shell) -> None:
+    asked = ("account", "create", "--role", "admin", "--email", "ops@example.com", "--name", "Ops")
+
+    made = await shell.run(*asked, given=f"{PASSWORD}\n")
+    again = await shell.run(*asked, given=f"{PASSWORD}\n")
+
+    assert made.status == 0, made
+    assert again.status == 1
+    login = await arena.http.post("/v1/auth/login", json={"email": "ops@example.com", "password": PASSWORD})
+    assert login.status_code == 200

@@ -1,0 +1,205 @@
+"""Erasing an account: who it was is found nowhere afterwards, the books are what they were, and nothing slips in."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import httpx2
+import psycopg
+from psycopg import sql
+from sqlalchemy import func, select
+
+from db import incidents
+from db.session import Database
+from db.tables import BrowserSession, LoginCounter, RefreshToken
+from domain.incidents import IncidentKind
+from domain.orders import Role
+from tests.support.arena import Arena, eventually, order_body
+from tests.support.front_desk import PASSWORD, told
+from tests.support.marks import MARK, MARKED, holding
+
+EMAIL = f"{MARK}@example.com"
+# What the books say of an order, and must go on saying.
+BOOKS = (
+    "orders", "order_lines", "fulfilments", "payments", "payment_operations", "refunds", "ledger_entries", "postings",
+    "ledger_accounts", "stock", "stock_movements", "holds",
+)  # fmt: skip
+
+
+async def books(dsn: str) -> dict[str, list[Any]]:
+    async with await psycopg.AsyncConnection.connect(dsn) as connection:
+        return {
+            table: await (
+                await connection.execute(
+                    sql.SQL("SELECT to_jsonb(t)::text FROM {} t ORDER BY 1").format(sql.Identifier(table))
+                )
+            ).fetchall()
+            for table in BOOKS
+        }
+
+
+class Buyer:
+    """Somebody who registers, buys, and writes the mark wherever something can be written."""
+
+    def __init__(self, arena: Arena, email: str = EMAIL) -> None:
+        self.arena, self.email = arena, email
+        self.id, self.token = "", ""
+
+    async def register(self) -> None:
+        body = {"email": self.email, "password": PASSWORD, "name": f"{MARK} person"}
+        made = await self.arena.http.post("/v1/auth/register", json=body)
+        assert made.status_code == 201, made.text
+        self.id = made.json()["id"]
+        await self.log_in()
+
+    async def log_in(self) -> None:
+        answer = await self.arena.http.post("/v1/auth/login", json={"email": self.email, "password": PASSWORD})
+        self.token = answer.json()["access_token"]
+
+    async def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> httpx2.Response:
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return await self.arena.http.request(method, path, json=body, headers=headers)
+
+    async def place(self, product: str, key: str, **other: Any) -> httpx2.Response:
+        marked = {"shipping_address": MARKED, "billing_address": MARKED, "notes": f"ring at {MARK}", **other}
+        return await self.arena.post("/v1/orders", order_body(product, **marked), self.id, key)
+
+    async def erase(self) -> httpx2.Response:
+        return await self.call("DELETE", "/v1/me", {"password": PASSWORD})
+
+
+async def buys(arena: Arena, buyer: Buyer) -> tuple[str, str]:
+    """One order that is completed, and one that staff held and cancelled."""
+    product = await arena.product()
+    kept = (await buyer.place(product, f"{MARK}-first")).json()["id"]
+    await arena.insist(kept, "ship", Role.SELLER, key="shipment")
+    await arena.insist(kept, "deliver", buyer.id)
+    await arena.until(kept, status="completed")
+    cancelled = (await buyer.place(product, f"{MARK}-second", card="pm_card_authenticationRequired")).json()["id"]
+    await arena.insist(cancelled, "hold", Role.ADMIN, reason="other", note=f"{MARK} called")
+    await arena.insist(cancelled, "release", Role.ADMIN, note=f"{MARK} called again")
+    await arena.insist(cancelled, "cancel", Role.ADMIN, reason=f"{MARK} does not want it")
+    await arena.until(cancelled, status="cancelled")
+    return kept, cancelled
+
+
+async def is_written_about(arena: Arena, buyer: Buyer, order: str) -> None:
+    """What staff write down, and the buyer's own logins, right and wrong."""
+    async with arena.database.transaction() as session:
+        await incidents.report(session, IncidentKind.PAYMENT_UNKNOWN, order, datetime.now(UTC))
+    [incident] = (await arena.get(f"/v1/incidents?subject={order}", Role.ADMIN))["data"]
+    await arena.post(f"/v1/incidents/{incident['id']}/close", {"note": f"{MARK} paid"}, Role.ADMIN)
+    for status in ("blocked", "active"):
+        body = {"status": status, "reason": "other", "note": f"about {MARK}"}
+        headers = await arena.headers(Role.ADMIN)
+        changed = await arena.http.patch(f"/v1/accounts/{buyer.id}", json=body, headers=headers)
+        assert changed.status_code == 200, changed.text
+    credentials = {"email": buyer.email, "password": PASSWORD}
+    await arena.http.post("/v1/auth/session", json=credentials)
+    arena.http.cookies.clear()
+    await arena.http.post("/v1/auth/login", json={**credentials, "password": "wrong"})
+    await buyer.log_in()
+    await arena.http.post("/v1/auth/login", json={**credentials, "password": "wrong"})
+
+
+async def test_nothing_says_any_more_who_it_was(arena: Arena, owner_dsn: str) -> None:
+    buyer = Buyer(arena)
+    await buyer.register()
+    kept, cancelled = await buys(arena, buyer)
+    await is_written_about(arena, buyer, kept)
+    assert await holding(owner_dsn, MARK) == {
+        "accounts.email", "accounts.name", "account_changes.note", "commands.result", "incidents.note",
+        "order_contacts.billing_address", "order_contacts.notes", "order_contacts.shipping_address", "requests.body",
+        "requests.key", "requests.response",
+    }  # fmt: skip
+    before, events = await books(owner_dsn), await arena.logged(kept, "order.completed")
+
+    erased = await buyer.erase()
+
+    assert erased.status_code == 204, erased.text
+    assert await holding(owner_dsn, MARK) == set()
+    assert await books(owner_dsn) == before
+    assert await arena.logged(kept, "order.completed") == events
+    assert (await arena.audit())[1] == ()
+    assert await arena.logged(buyer.id, "account.erased") == [{"actor_id": buyer.id}]
+    for order, status in ((kept, "completed"), (cancelled, "cancelled")):
+        seen = await arena.order(order)
+        assert (seen["status"], seen["buyer_id"]) == (status, buyer.id)
+        assert (seen["shipping_address"], seen["billing_address"], seen["notes"]) == (None, None, None)
+
+
+async def test_who_is_gone_is_signed_in_nowhere_and_the_e_mail_is_free(arena: Arena, database: Database) -> None:
+    buyer = Buyer(arena)
+    await buyer.register()
+    await is_written_about(arena, buyer, buyer.id)
+
+    assert (await buyer.erase()).status_code == 204
+
+    async with database.transaction() as session:
+        for table in (RefreshToken, BrowserSession):
+            assert await session.scalar(select(func.count()).select_from(table)) == 0
+        assert await session.scalar(select(func.count()).where(LoginCounter.name != b"")) == 0
+    credentials = {"email": EMAIL, "password": PASSWORD}
+    assert told(await arena.http.post("/v1/auth/login", json=credentials)) == (401, "credentials_wrong")
+    assert told(await buyer.call("GET", "/v1/me")) == (401, "token_invalid")
+    again = Buyer(arena)
+    await again.register()
+    assert again.id != buyer.id
+    assert (await again.call("GET", "/v1/orders")).json()["data"] == []
+
+
+async def test_a_repeat_of_another_s_command_is_answered_without_the_person(arena: Arena) -> None:
+    buyer = Buyer(arena)
+    await buyer.register()
+    kept, _ = await buys(arena, buyer)
+    first = await arena.command(kept, "ship", Role.SELLER, key="shipment")
+    assert MARK in first.text
+
+    await buyer.erase()
+
+    for _ in range(2):
+        repeat = await arena.command(kept, "ship", Role.SELLER, key="shipment")
+        assert (repeat.status_code, repeat.json()["status"]) == (200, first.json()["status"])
+        assert MARK not in repeat.text
+        assert repeat.json()["shipping_address"] is None
+
+
+async def test_erased_again_nothing_happens(arena: Arena, owner_dsn: str) -> None:
+    buyer = Buyer(arena)
+    await buyer.register()
+    await buys(arena, buyer)
+    await buyer.erase()
+    before = await books(owner_dsn)
+
+    again = await buyer.erase()
+
+    assert again.status_code == 204
+    assert await books(owner_dsn) == before
+    assert len(await arena.logged(buyer.id, "account.erased")) == 1
+
+
+async def test_an_order_and_the_erasure_of_its_buyer_at_once_end_in_one_of_them(arena: Arena, owner_dsn: str) -> None:
+    product = await arena.product()
+    for number in range(5):
+        buyer = Buyer(arena, f"{MARK}{number}@example.com")
+        await buyer.register()
+
+        erased, *placed = await asyncio.gather(buyer.erase(), *(buyer.place(product, str(each)) for each in range(3)))
+
+        if erased.status_code == 204:
+            assert {told(each) for each in placed} == {(401, "token_invalid")}
+            continue
+        assert told(erased) in {(409, "account_has_open_orders"), (409, "account_busy")}
+        for each in placed:
+            assert each.status_code in {201, 202}, each.text
+            order = (await arena.until(each.json()["id"], status="confirmed"))["id"]
+            await arena.insist(order, "cancel", buyer.id)
+            await arena.until(order, payment_status="refunded")
+        await eventually(partial(gone, buyer))
+    assert await holding(owner_dsn, MARK) == set()
+
+
+async def gone(buyer: Buyer) -> bool:
+    return (await buyer.erase()).status_code == 204
