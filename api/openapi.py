@@ -80,7 +80,7 @@ class Documented(FastAPI):
         schemas = document["components"]["schemas"]
         for name in _UNSENT:
             schemas.pop(name, None)
-        schemas["Problem"] = Problem.model_json_schema(ref_template=_REF + "{model}", mode="serialization")
+        schemas["Problem"] = Problem.model_json_schema(ref_template=_REF + "{model}", mode="validation")
         schemas.update(schemas["Problem"].pop("$defs"))
         return document
 

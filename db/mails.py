@@ -59,9 +59,9 @@ async def collect(session: AsyncSession, limit: int, at: datetime) -> tuple[int,
 
 async def _recipients(session: AsyncSession, events: Sequence[EventRow]) -> list[tuple[EventRow, str, MailKind]]:
     orders = {event.subject for event in events}
-    buyers = dict((await session.execute(select(Order.id, Order.buyer_id).where(Order.id.in_(orders)))).tuples().all())
+    buyers = dict((await session.execute(select(Order.id, Order.buyer_id).where(Order.id.in_(orders)))).all())
     sold = select(Fulfilment.order_id, Fulfilment.seller_id, Fulfilment.id).where(Fulfilment.order_id.in_(orders))
-    sellers = (await session.execute(sold.order_by(Fulfilment.id))).tuples().all()
+    sellers = (await session.execute(sold.order_by(Fulfilment.id))).all()
     confirmed = set(
         await session.scalars(
             select(EventRow.subject).where(EventRow.subject.in_(orders), EventRow.type == EventType.ORDER_CONFIRMED)

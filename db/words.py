@@ -33,7 +33,7 @@ class Words(NamedTuple):
 
 async def find_words(session: AsyncSession, text: SearchText) -> Words | None:
     """What the text looks for, with words that nobody has taken for the nearest that somebody has; or None."""
-    counts = dict((await session.execute(_counted(_said(text.words)))).tuples().all())
+    counts = dict((await session.execute(_counted(_said(text.words)))).all())
     missing = [word for word, count in counts.items() if count == 0]
     if not counts or len(missing) > _MISSPELT or any(map(_numbered, missing)):
         return None

@@ -85,7 +85,7 @@ class World:
 @asynccontextmanager
 async def opened(home: Path, seed: int) -> AsyncIterator[World]:
     watch = Watch()
-    options = StackOptions(data_dir=home, free_ports=True, environment={"HOLDFAST_ACCESS_TOKEN_SECONDS": "3600"})
+    options = StackOptions(data_dir=home, free_ports=True)
     async with (
         running_stack(options, notify=watch.notice) as stack,
         httpx2.AsyncClient(base_url=stack.ready.api, timeout=TIMEOUT_SECONDS) as http,
