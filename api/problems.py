@@ -96,9 +96,13 @@ async def _framework(request: Request, error: Exception) -> Response:
 
 
 def _allowed(request: Request) -> str:
-    """All methods of the address (RFC 9110, 10.2.1): the framework names those of one of its routes only."""
+    """All methods of the address (RFC 9110, 10.2.1): the framework names those of one of its routes only.
+
+    An address that a route has word for word is no identifier of another's (OpenAPI 3.1, paths object).
+    """
     path = request.scope["path"]
     routes = [route for route in iter_route_contexts(request.app.routes) if route.path_regex.match(path)]
+    routes = [route for route in routes if route.path_format == path] or routes
     return ", ".join(sorted({method for route in routes for method in route.methods or ()}))
 
 

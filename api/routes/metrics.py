@@ -8,7 +8,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from api.metrics import Measured
-from domain.errors import RouteNotFound, TokenInvalid, TokenMissing
+from domain.errors import TokenInvalid, TokenMissing
 
 router = APIRouter(tags=["Operation"])
 
@@ -19,19 +19,17 @@ _bearer = HTTPBearer(auto_error=False, scheme_name="Metrics", description="HOLDF
     "/metrics",
     operation_id="metrics",
     response_class=Response,
-    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, 404: {}},
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 def read_metrics(
     request: Request,
     measured: Measured,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Response:
-    """Counters and times in the Prometheus text format; not there unless a token is set, and for that token only."""
+    """Counters and times in the Prometheus text format, for the token that is set; for nobody while none is."""
     expected: str | None = request.app.state.metrics_token
-    if expected is None:
-        raise RouteNotFound
     if credentials is None:
         raise TokenMissing
-    if not compare_digest(credentials.credentials.encode(), expected.encode()):
+    if expected is None or not compare_digest(credentials.credentials.encode(), expected.encode()):
         raise TokenInvalid
     return Response(generate_latest(measured.registry), media_type=CONTENT_TYPE_LATEST)

@@ -110,7 +110,7 @@ async def get_status(order_id: OrderId, caller: SignedIn, wired: Wired) -> Order
     async with wired.database.transaction() as session:
         order = await orders.found(session, caller, order_id)
     shown = orders.shown(wired, caller, order) if isinstance(order, OrderView) else order
-    return OrderStatusView.model_validate(shown)
+    return OrderStatusView.model_validate(shown.model_dump(exclude={"object"}))
 
 
 @router.get("/{order_id:order}/timeline", operation_id="getTimeline")  # noqa: FAST003 - the reader takes it

@@ -37,7 +37,7 @@ EXAMPLES = sized(12, 250)
 # What the document allows, value by value, is for the full size: the first ids of such a walk are nobody's anyway.
 COVERAGE = "all" if FULL else "negative"
 REPORT = "report.json"
-# Nobody signs what is sent there; and nobody has the token of metrics, which are off.
+# Nobody signs what is sent there; and nobody has the token of metrics.
 NEVER_REACHED = {"POST /v1/webhooks/{provider}", "GET /metrics"}
 # A stream says nothing for as long as nothing happens; tests/integration/test_live.py reads it.
 LEFT_OUT = ("followOrder",)

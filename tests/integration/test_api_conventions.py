@@ -58,6 +58,12 @@ async def test_a_method_that_is_not_taken_is_answered_with_those_that_are(arena:
     assert {each.strip() for each in answer.headers["Allow"].split(",")} <= {"GET", "POST", "HEAD"}
 
 
+async def test_an_address_of_its_own_takes_none_of_the_methods_of_things_beside_it(arena: Arena) -> None:
+    answer = await arena.http.delete("/v1/discounts/validate", headers=await arena.headers(Role.ADMIN))
+
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+
+
 async def test_the_caller_s_request_id_comes_back_and_goes_into_events(arena: Arena) -> None:
     headers = {**await arena.headers(Role.BUYER), "X-Request-Id": "checkout-7.of_today"}
 

@@ -202,8 +202,8 @@ ROWS = {
     "liveness": Row(public=200),
     "readiness": Row(public=200),
     "version": Row(public=200),
-    # There is none without a token of its own.
-    "metrics": Row(public=404),
+    # Prometheus has a token of its own.
+    "metrics": Row(public=401),
     "register": Row(public=201, body=_registration),
     "logIn": Row(public=401, body=sent(**_CREDENTIALS)),
     "openSession": Row(public=401, body=sent(**_CREDENTIALS)),

@@ -10,11 +10,11 @@ EDGE = Edge(metrics_token="a reader's own token")
 ORDER = "ord_01h455vb4pex5vsknk084sn02q"
 
 
-async def test_without_a_token_there_are_no_metrics() -> None:
+async def test_while_no_token_is_set_nobody_reads_them() -> None:
     async with bare_api() as http:
         answer = await http.get("/metrics", headers=TOKEN)
 
-    assert (answer.status_code, answer.json()["code"]) == (404, "route_not_found")
+    assert (answer.status_code, answer.json()["code"]) == (401, "token_invalid")
 
 
 @pytest.mark.parametrize(
