@@ -65,6 +65,8 @@ PLACES = {
     "path.cart_id": "carts",
     "path.item_id": "items",
     "path.category_id": "categories",
+    "path.discount_id": "discounts",
+    "body.code": "codes",
     "header.If-Match": "tags",
     "query.country": "countries",
     "query.shipping_method": "methods",
@@ -97,6 +99,8 @@ async def world(arena: Arena) -> dict[str, list[str]]:
     carts = [await new_cart(arena, (goods[0], 1)) for _ in range(3)]
     deck = await category(arena, "deck")
     await category(arena, "lights", "deck")
+    terms = {"code": "SPRING", "kind": "percentage", "rate": 1000}
+    discount = (await arena.post("/v1/discounts", terms, Role.ADMIN)).json()
     return {
         "orders": [order["id"] for order in orders],
         "fulfilments": [each["id"] for order in orders for each in order["fulfilments"]],
@@ -106,6 +110,8 @@ async def world(arena: Arena) -> dict[str, list[str]]:
         "carts": [each["id"] for each in carts],
         "items": [each["items"][0]["id"] for each in carts],
         "categories": [deck["id"]],
+        "discounts": [discount["id"]],
+        "codes": ["SPRING"],
         "slugs": ["deck", "lights"],
         "accounts": [await arena.new_account(role) for role in (Role.BUYER, Role.SELLER, Role.ADMIN)],
     }

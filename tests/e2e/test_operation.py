@@ -1,5 +1,8 @@
 """What those who run it see of a whole stack: health, metrics of each of its processes, limits on every reply."""
 
+import re
+from pathlib import Path
+
 import httpx2
 
 from sandbox.ports import LOOPBACK, free_ports
@@ -9,6 +12,15 @@ from tests.support.merchant import open_for_business
 
 TOKEN = "a reader's own token"
 ADDRESS = {"name": "A", "line1": "B", "city": "C", "region": "CA", "postal_code": "94601", "country": "US"}
+
+
+MONITORING = Path(__file__).parents[2] / "deploy" / "monitoring"
+
+
+def watched() -> set[str]:
+    """The metrics that the alert rules and the dashboard ask for."""
+    asked = "".join(file.read_text() for file in MONITORING.iterdir())
+    return {name.removesuffix("_bucket") for name in re.findall(r"\b(?:holdfast|temporal)_[a-z_]+", asked)}
 
 
 async def read(address: str) -> str:
@@ -38,7 +50,10 @@ async def test_a_running_stack_can_be_watched() -> None:
         api = (await shop.http.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})).text
         assert 'holdfast_orders_placed_total{outcome="completed"} 1.0' in api
         assert 'holdfast_activities_total{activity="orders.place",outcome="done"} 1.0' in await read(worker)
-        assert "temporal_activity_execution_latency" in await read(temporal)
+        read_by_prometheus = api + await read(worker) + await read(temporal)
+        told = set(re.findall(r"^# TYPE (\w+)", read_by_prometheus, re.MULTILINE))
+        assert watched() - told == set()
+        assert len(watched()) > 10
 
         async def in_health() -> bool:
             return (await shop.http.get("/health")).status_code == 200

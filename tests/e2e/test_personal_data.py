@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import psycopg
 
 from sandbox.stack import StackOptions, running_stack
@@ -44,9 +45,31 @@ async def every_flow(shop: Shop, marks: Marks) -> str:
     await _held_and_refunded(shop, marks, product)
     await _moved_outside(shop, marks, product)
     await _refused(shop, marks, product, paid)
-    stock = {"delta": 1, "reason": marks.new("stock")}
-    assert (await shop.post(f"/v1/products/{product}/stock", stock, "admin")).status_code == 200
+    await _registered(shop, marks)
     return paid
+
+
+async def _registered(shop: Shop, marks: Marks) -> None:
+    """An account whose name and e-mail change, that fills a cart, is refused, and is erased."""
+    password, changed = marks.new("password"), marks.new("new password")
+    old, new = f"{marks.new('email')}@example.com", f"{marks.new('moved')}@example.com"
+    person = {"email": old, "password": password, "name": marks.new("first name"), "role": "buyer"}
+    registered = await shop.http.post("/v1/auth/register", json=person)
+    entered = await _log_in(shop, old, password)
+    change = {"email": new, "name": marks.new("second name"), "password": changed, "current_password": password}
+    moved = await shop.http.patch("/v1/me", json=change, headers=shop.headers("new"))
+    wrong = await _log_in(shop, new, marks.new("wrong password"))
+    again = await _log_in(shop, new, changed)
+    erased = await shop.http.request("DELETE", "/v1/me", json={"password": changed}, headers=shop.headers("new"))
+    answers = (registered, entered, moved, wrong, again, erased)
+    assert [each.status_code for each in answers] == [201, 200, 200, 401, 200, 204], [each.text for each in answers]
+
+
+async def _log_in(shop: Shop, email: str, password: str) -> httpx2.Response:
+    answer = await shop.http.post("/v1/auth/login", json={"email": email, "password": password})
+    if answer.is_success:
+        shop.tokens["new"] = answer.json()["access_token"]
+    return answer
 
 
 async def _shipped_and_delivered(shop: Shop, marks: Marks, product: str) -> str:

@@ -81,7 +81,9 @@ async def test_an_access_token_of_a_blocked_account_moves_nothing(desk: FrontDes
     assert told(refused) == (401, "token_invalid")
     assert (await seller.http.get("/v1/products")).json()["data"] == [], "nothing of a blocked seller is for sale"
     await patch(admin, seller.email, UNBLOCK)
-    assert [each["stock"] for each in (await seller.http.get("/v1/products")).json()["data"]] == [0]
+    await seller.log_in(seller.email)
+    seen = (await seller.call("GET", f"/v1/products/{made.json()['id']}")).json()
+    assert (seen["stock"], seen["active"]) == (0, False), "it comes back to the shelf when its seller says so"
 
 
 async def test_a_new_role_counts_from_the_next_token_on(desk: FrontDesk, admin: Person) -> None:

@@ -55,7 +55,7 @@ async def test_what_is_handed_in_is_there_for_programs(inbox: Running) -> None:
         "Ahoy",
     )
     assert str(mail["text"]).strip() == "Grüße"
-    assert str(mail["html"]).strip() == "<p>Grüße</p>"
+    assert "".join(str(mail["html"]).split()) == "<p>Grüße</p>"
     assert len(await inbox.mails()) == 2
     assert (await inbox.http.get("/_sandbox/state")).json() == {"mails": 2}
 
