@@ -99,7 +99,7 @@ async def world(arena: Arena) -> dict[str, list[str]]:
     carts = [await new_cart(arena, (goods[0], 1)) for _ in range(3)]
     deck = await category(arena, "deck")
     await category(arena, "lights", "deck")
-    terms = {"code": "SPRING", "kind": "percentage", "rate": 1000}
+    terms = {"code": "SPRING", "kind": "percentage", "percent": 10}
     discount = (await arena.post("/v1/discounts", terms, Role.ADMIN)).json()
     return {
         "orders": [order["id"] for order in orders],
