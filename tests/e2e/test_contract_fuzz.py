@@ -66,7 +66,6 @@ PLACES = {
     "path.item_id": "items",
     "path.category_id": "categories",
     "path.discount_id": "discounts",
-    "body.code": "codes",
     "header.If-Match": "tags",
     "query.country": "countries",
     "query.shipping_method": "methods",
@@ -111,7 +110,6 @@ async def world(arena: Arena) -> dict[str, list[str]]:
         "items": [each["items"][0]["id"] for each in carts],
         "categories": [deck["id"]],
         "discounts": [discount["id"]],
-        "codes": ["SPRING"],
         "slugs": ["deck", "lights"],
         "accounts": [await arena.new_account(role) for role in (Role.BUYER, Role.SELLER, Role.ADMIN)],
     }
