@@ -253,7 +253,7 @@ def _event(step: RecordAttempt, payment: Payment) -> Event:
         data={
             "payment_id": payment.id,
             "attempt": step.number,
-            "amount": payment.amount,
+            "amount": step.outcome.amount if isinstance(step.outcome, Authorized | Captured) else payment.amount,
             "currency": payment.currency,
             "code": _reason(step.outcome),
         },

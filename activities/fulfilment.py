@@ -66,9 +66,9 @@ class FulfilmentActivities:
         request).
         """
         async with answering(self._database, _answering(step, "ship")) as session:
+            await orders.lock(session, step.order_id)
             if await earlier_answer(session, step.command.request_id):
                 return None
-            await orders.lock(session, step.order_id)
             payment = await payments.lock_of_order(session, step.order_id)
             if await payments.given_back(session, payment.id):
                 raise MoneyGivenBack
@@ -85,10 +85,10 @@ class FulfilmentActivities:
         """Record the capture and the shipment in one transaction; a failed capture ships nothing."""
         command = _answering(step, "ship")
         async with answering(self._database, command) as session:
+            order = await orders.lock(session, step.order_id)
             earlier = await earlier_answer(session, step.command.request_id)
             if earlier:
                 return Shipment(state=state_of(earlier))
-            order = await orders.lock(session, step.order_id)
             payment = await payments.lock_of_order(session, step.order_id)
             if step.capture is not None:
                 refused = await _record_capture(session, step, payment)
@@ -103,11 +103,11 @@ class FulfilmentActivities:
         """Record that the goods arrived. Raises FulfilmentRequired when nothing is on its way."""
         command = _answering(step, "deliver")
         async with answering(self._database, command) as session:
+            order = await orders.lock(session, step.order_id)
             earlier = await earlier_answer(session, step.command.request_id)
             if earlier:
                 parts = await fulfilments.of_order(session, step.order_id)
                 return _delivery(state_of(earlier), accepted=fulfilments.accepted(parts))
-            order = await orders.lock(session, step.order_id)
             accepted = await _deliver(session, step, order)
             return _delivery(await keep_answer(session, command), accepted=accepted)
 

@@ -113,11 +113,14 @@ class SweepActivities:
 async def _refunds_to_tell(
     session: AsyncSession, unheard: Sequence[Unheard], swept: datetime, at: datetime
 ) -> dict[str, str]:
-    """Refunds with their orders: of webhooks that reached nobody, and those that are due to be read once more."""
+    """Refunds with their orders: of webhooks that reached nobody, those that are due to be read once more, and those
+    whose provider has not answered: the command that approved one may be gone with its worker, and nobody have begun.
+    """
     read_again = await refunds.open_of(session, {each.order_id for each in unheard})
     # After a long outage they would be too many; each has later ages.
     recent = max(swept, at - _RECENT)
     read_again += await refunds.paid_that_reach(session, RECHECKS, recent, at)
+    read_again += [each for each, approved in await refunds.unasked(session) if due(approved, swept, at)]
     told = {each.refund_id: each.order_id for each in unheard if each.refund_id is not None}
     return told | {each.refund_id: each.order_id for each in read_again}
 

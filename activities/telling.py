@@ -24,7 +24,7 @@ async def tell_refund(database: Database, waker: Waker, refund_id: str) -> bool:
     if await waker.refund(refund_id):
         return True
     async with database.transaction() as session:
-        known = await refunds.known_to_provider(session, refund_id, correlation_id=f"recheck {refund_id}")
+        known = await refunds.to_be_carried_on(session, refund_id, correlation_id=f"recheck {refund_id}")
     if known is not None:
         await waker.recheck(known)
     return known is not None

@@ -208,5 +208,5 @@ def _result(order_id: str, answer: Response) -> CommandResult:
 Send = Annotated[Commands, Depends()]
 
 
-async def _nothing(_: AsyncSession) -> None:
+async def _nothing(_: AsyncSession, __: Claim) -> None:
     """A command needs nothing read before it is sent."""

@@ -90,7 +90,7 @@ class Call(Generic[Prepared]):
     body: dict[str, Any]
     resource_id: str
     recall: Callable[[AsyncSession, Claim], Awaitable[Answer | None]]
-    prepare: Callable[[AsyncSession], Awaitable[Prepared]]
+    prepare: Callable[[AsyncSession, Claim], Awaitable[Prepared]]
     act: Callable[[Claim, Prepared], Awaitable[Answer]]
     request_id: str = field(default_factory=partial(new_id, "req"))
     owed: bool = False
@@ -99,7 +99,9 @@ class Call(Generic[Prepared]):
 
     @property
     def fingerprint(self) -> bytes:
-        return hashlib.sha256(json.dumps([self.route, self.body], sort_keys=True).encode()).digest()
+        """What is null or empty counts as left out: a field that comes with a new version changes no earlier call."""
+        said = {name: value for name, value in self.body.items() if value not in (None, "", [], {})}
+        return hashlib.sha256(json.dumps([self.route, said], sort_keys=True).encode()).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +126,14 @@ class Idempotency:
                 return _replayed(row.status, row.response)
             claim = Claim(request_id=row.id, resource_id=row.resource_id, created=row.created, owed=call.owed)
             if fresh:
-                prepared = await call.prepare(session)
+                prepared = await call.prepare(session, claim)
         try:
             if not fresh:
                 async with self.wired.database.transaction() as session:
                     recalled = await call.recall(session, claim)
                     if recalled is not None:
                         return await self._answered(call, claim, recalled)
-                    prepared = await call.prepare(session)
+                    prepared = await call.prepare(session, claim)
             return await self._answered(call, claim, await call.act(claim, prepared))
         except HoldfastError as refusal:
             if refusal.retryable or refusal.status >= 500:  # noqa: PLR2004 - HTTP's own boundary
@@ -194,7 +196,8 @@ class Idempotency:
         async with self.wired.database.transaction() as session:
             await session.execute(
                 update(Request)
-                .where(Request.id == claim.request_id)
+                # The body goes when its account is erased: what was said of it is not written after that.
+                .where(Request.id == claim.request_id, Request.body.is_not(None))
                 .values(
                     status=func.coalesce(Request.status, status),
                     response=func.coalesce(Request.response, body),

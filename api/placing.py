@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from fastapi import Depends, Request, Response
 from pydantic import Field, StringConstraints
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api import calls, orders
@@ -16,6 +17,7 @@ from api.orders import AcceptedOrder
 from api.schemas import Sent
 from db.ids import new_id
 from db.pricing import one_currency
+from db.tables import Order
 from domain.addresses import Address, Destination
 from domain.discounts import DiscountCode
 from domain.errors import CartCheckedOut, HoldfastError
@@ -95,10 +97,17 @@ class Placing:
         """
         wired = self._wired
 
-        async def currency_of(session: AsyncSession) -> str:
+        async def currency_of(session: AsyncSession, claim: Claim) -> str:
             if body.discount_code is not None:
                 await count(self._request, Quota.DISCOUNT_CODES, caller.account_id)
-            return await one_currency(session, {item.product_id for item in body.items})
+            try:
+                return await one_currency(session, {item.product_id for item in body.items})
+            except HoldfastError:
+                # The goods of an order that stands may be off sale by now, which refuses it no more.
+                standing: str | None = await session.scalar(select(Order.currency).where(Order.id == claim.resource_id))
+                if standing is None:
+                    raise
+                return standing
 
         async def act(claim: Claim, currency: str) -> Answer:
             placement = self._placement(body, claim, caller, currency)

@@ -64,6 +64,14 @@ class Claimed(NamedTuple):
     outcome: CommandOutcome | None
 
 
+async def queue(session: AsyncSession, request_id: str) -> None:
+    """Wait until no other run of this call's step is under way: the next statement sees what that wrote.
+
+    Temporal repeats a local activity that ran out of time without waiting for the end of the one before.
+    """
+    await session.execute(select(Request.id).where(Request.id == request_id).with_for_update(key_share=True))
+
+
 async def claimed(session: AsyncSession, request_id: str, order_id: str) -> Claimed:
     """Read a placing call's claim. Raises ResourceNotFound when it is gone or was blanked.
 

@@ -137,16 +137,32 @@ def approved(
     )
 
 
-async def known_to_provider(session: AsyncSession, refund_id: str, correlation_id: str) -> ApprovedRefund | None:
-    """A refund that its provider has, paid or under way, to be read there again; None for any other."""
+async def unasked(session: AsyncSession) -> list[tuple[RefundOf, datetime]]:
+    """Refunds whose provider's answer is not recorded, with when they were approved."""
+    rows = await session.execute(
+        select(Refund.order_id, Refund.id, Refund.created).where(Refund.status == RefundStatus.APPROVED)
+    )
+    return [(RefundOf(order, refund), created) for order, refund, created in rows]
+
+
+async def to_be_carried_on(session: AsyncSession, refund_id: str, correlation_id: str) -> ApprovedRefund | None:
+    """A refund that its provider is to be asked for, or has, paid or under way, and is read again; None otherwise."""
     row = (
         await session.execute(
             select(Refund, Order, Payment, PaymentOperation.reference)
             .join(Order, Order.id == Refund.order_id)
             .join(Payment, Payment.id == Refund.payment_id)
             .join(PaymentOperation, PaymentOperation.key == Refund.operation_key)
-            .where(Refund.id == refund_id, PaymentOperation.reference.is_not(None))
-            .where(Refund.status.in_([RefundStatus.COMPLETED, RefundStatus.PROCESSING]))
+            .where(Refund.id == refund_id)
+            .where(
+                or_(
+                    Refund.status == RefundStatus.APPROVED,
+                    and_(
+                        PaymentOperation.reference.is_not(None),
+                        Refund.status.in_([RefundStatus.COMPLETED, RefundStatus.PROCESSING]),
+                    ),
+                )
+            )
         )
     ).one_or_none()
     return None if row is None else approved(row[0], row[1], row[2], correlation_id, row[3])

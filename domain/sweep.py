@@ -56,7 +56,7 @@ class Waker(Protocol):
         ...
 
     async def recheck(self, refund: ApprovedRefund) -> None:
-        """Have a refund that its provider knows read there once more."""
+        """Have a refund carried on that nobody carries: asked for, or read once more where its provider has it."""
         ...
 
 

@@ -84,7 +84,7 @@ class TemporalWaker:
         return not await _not_now(kept)
 
     async def recheck(self, refund: ApprovedRefund) -> None:
-        """Have a refund that its provider knows read there once more: providers can take one back."""
+        """Have a refund asked for, or read once more: providers can take one back."""
         try:
             await self._client.start_workflow(
                 RefundWorkflow.run,

@@ -19,7 +19,7 @@ from api.schemas import Sent
 from db import accounts
 from db.commands import PLACE_ROUTE
 from db.tables import Fulfilment, Order, Payment
-from domain.errors import TokenInvalid
+from domain.errors import RoleNotAllowed, TokenInvalid
 from domain.ids import FulfilmentId, OrderId
 from domain.order_view import OrderView
 from domain.orders import OrderStatus, Role
@@ -181,7 +181,12 @@ async def cancel_orders(body: CancelManyRequest, caller: Admin, send: Send) -> C
 
 @router.post("/{order_id}/cancel", operation_id="cancelOrder", responses=DONE)
 async def cancel_order(order_id: OrderId, body: CancelOneRequest, caller: SignedIn, send: Send) -> Response:
-    """End an order that is not shipped, or a seller's part of it; its money goes back and its stock is given free."""
+    """End an order that is not shipped, or a seller's part of it; its money goes back and its stock is given free.
+
+    That goods are not to be sold again (`restock: false`) is the word of whoever has them: not of the buyer.
+    """
+    if not body.restock and caller.role is Role.BUYER:
+        raise RoleNotAllowed(role=caller.role)
     return await send.once(caller, order_id, "cancel", body, restock=body.restock, fulfilment_id=body.fulfilment_id)
 
 

@@ -124,7 +124,7 @@ async def adjust_stock(
     async def not_before(_: AsyncSession, __: Claim) -> Answer | None:
         return None
 
-    async def owned(session: AsyncSession) -> None:
+    async def owned(session: AsyncSession, _: Claim) -> None:
         await catalogue.own(session, acting, product_id)
 
     async def act(claim: Claim, _: None) -> Answer:

@@ -3,10 +3,12 @@
 import asyncio
 
 import psycopg
+from sqlalchemy import update
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.service import RPCError, RPCStatusCode
 
+from db.tables import Product
 from domain.orders import Role
 from tests.support.arena import Arena, eventually, order_body, same
 from workflows.names import order_workflow_id
@@ -177,3 +179,22 @@ async def test_a_key_is_claimed_per_route(arena: Arena) -> None:
     cancelled = await arena.command(order, "cancel", key="one")
 
     assert (cancelled.status_code, cancelled.json()["status"]) == (200, "cancelled")
+
+
+async def test_an_order_that_stands_is_not_refused_because_its_goods_are_off_sale_by_now(arena: Arena) -> None:
+    product = await arena.product()
+    arena.stripe.script(faults=[{"method": "POST", "path": "/v1/payment_intents", "do": "error_500"}])
+    arena.answer_within(1)
+    accepted = await arena.place(product, key="slow")
+    async with arena.database.transaction() as session:
+        await session.execute(update(Product).where(Product.id == product).values(active=False))
+
+    repeat = await arena.place(product, key="slow")
+
+    assert (accepted.status_code, repeat.status_code) == (202, 202)
+    arena.stripe.script(faults=[])
+    await arena.until(accepted.json()["id"], status="confirmed", payment_status="completed")
+    assert (await arena.place(product, key="slow")).status_code == 201
+    refused = await arena.place(product, key="another")
+    assert (refused.status_code, refused.json()["code"]) == (422, "product_unavailable")
+    assert (await arena.truth(accepted.json()["id"])).items() >= ONE_CHARGE.items()

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from activities.attempts import AttemptActivities, RecordAttempt
 from activities.cancellation import Cancellation, CancellationActivities, RecordVoid
 from activities.fulfilment import FulfilmentActivities
-from activities.orders import CompleteOrder, OrderActivities
+from activities.orders import CompleteOrder, OrderActivities, PlaceOrder
 from activities.refunds import RecordRefund, RefundActivities
 from db import payments
 from db.session import Database
@@ -94,6 +94,29 @@ async def test_what_the_provider_is_to_be_asked_stands_in_the_books_before(trade
         written = await session.get_one(PaymentOperation, reversal.void.key)
     assert (written.kind, written.state, written.amount) == (OperationKind.VOID, OperationState.INTENDED, TOTAL)
     assert written.closed is None
+
+
+async def test_an_order_that_is_placed_twice_at_once_takes_the_last_use_of_its_code_once(trade: Trade) -> None:
+    await trade.offer("ONCE", uses=1)
+    step = PlaceOrder(placement=await trade.placement("new"), run_id="new", at=trade.at)
+
+    first, *others = await all_at_once(OrderActivities(trade.database).place, step)
+
+    assert others == [first] * (AT_ONCE - 1)
+    assert await told(trade, "new") == {"order.placed": 1}
+
+
+async def test_goods_that_are_shipped_and_delivered_twice_at_once_are_once(trade: Trade) -> None:
+    await trade.pay("sold", captured, authorized=True, captured=True)
+    steps, order = FulfilmentActivities(trade.database), trade.orders["sold"]
+
+    shipped = await all_at_once(steps.ship, await trade._command(order, carrier="DHL", tracking_number="JD01"))
+    delivered = await all_at_once(steps.deliver, await trade._command(order))
+
+    assert shipped == shipped[:1] * AT_ONCE
+    assert delivered == delivered[:1] * AT_ONCE
+    events = await told(trade, "sold")
+    assert (events["order.shipped"], events["order.delivered"]) == (1, 1)
 
 
 async def test_an_outcome_that_is_recorded_twice_at_once_is_one(trade: Trade) -> None:

@@ -68,11 +68,11 @@ class Trade:
             stock.open_stock(session, product.id, 100, self.at)
             self.product = product.id
 
-    async def offer(self, code: str) -> None:
+    async def offer(self, code: str, uses: int | None = None) -> None:
         """A code that takes a dollar off; all orders from now on are placed with it."""
         async with self.database.transaction() as session:
             terms = {"kind": DiscountKind.FIXED, "amount": 100, "currency": "USD"}
-            session.add(Discount(id=new_id("dsc"), code=code, created=self.at, updated=self.at, **terms))
+            session.add(Discount(id=new_id("dsc"), code=code, uses=uses, created=self.at, updated=self.at, **terms))
         self.code = code
 
     async def claim(self, body: Mapping[str, Any]) -> str:

@@ -105,7 +105,7 @@ async def test_what_a_persons_cancellation_could_not_undo_is_tried_again(arena: 
     product = await arena.product(on_hand=3)
     order = (await arena.place(product, capture="manual")).json()["id"]
 
-    failed = await arena.command(order, "cancel", restock=False)
+    failed = await arena.command(order, "cancel", Role.ADMIN, restock=False)
 
     assert failed.status_code >= 400
     assert [kind for kind, _ in await arena.incidents()] == ["order_not_unwound"]

@@ -74,9 +74,21 @@ async def test_cancelling_without_restock_takes_the_goods_off_the_shelf(arena: A
     product = await arena.product(on_hand=3)
     order = (await arena.place(product)).json()
 
-    await arena.command(order, "cancel", restock=False)
+    await arena.command(order, "cancel", Role.ADMIN, restock=False)
 
     assert (await arena.get(f"/v1/products/{product}"))["stock"] == 2
+
+
+async def test_a_buyer_takes_no_goods_off_the_shelf(arena: Arena) -> None:
+    product = await arena.product(on_hand=3)
+    order = (await arena.place(product, 3, card="pm_card_chargeDeclined")).json()
+
+    refused = await arena.command(order, "cancel", restock=False)
+
+    assert (refused.status_code, refused.json()["code"]) == (403, "role_not_allowed")
+    assert (await arena.order(order["id"]))["status"] == "pending"
+    await arena.command(order, "cancel")
+    assert (await arena.get(f"/v1/products/{product}"))["stock"] == 3
 
 
 async def test_a_declined_buyer_pays_with_another_card(arena: Arena) -> None:

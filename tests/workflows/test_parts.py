@@ -1,10 +1,15 @@
 """Orders of several sellers: a part is called off, shipped and accepted by itself, and the money follows."""
 
 import asyncio
+from datetime import timedelta
+
+from sqlalchemy import update
 
 from db.ids import new_id
+from db.tables import Refund, Request
 from domain.orders import Role
 from tests.support.arena import SOON, Arena, eventually
+from tests.support.behind import called_off, claimed, sweep
 from tests.support.ledger import sale_postings
 from tests.support.parts import PART, SHIPPING, Bought, buy
 
@@ -178,6 +183,23 @@ async def test_a_repeated_call_is_one_refund(arena: Arena) -> None:
     order = await arena.until(bought.id, payment_status="partially_refunded")
     assert len(order["refunds"]) == 1
     assert (await arena.truth(bought.id))["refunds"] == 1
+
+
+async def test_a_refund_that_its_command_never_came_to_is_begun_by_a_sweep(arena: Arena) -> None:
+    bought = await buy(arena)
+    command = await claimed(arena, bought.id, "cancel", fulfilment_id=bought.parts[0])
+    await called_off(arena, bought.id, command)
+    async with arena.database.transaction() as session:
+        # Its order took the other part's delivery for its end: the command is told no more.
+        await session.execute(update(Request).where(Request.id == command.request_id).values(owed=False))
+        await session.execute(update(Refund).values(created=Refund.created - timedelta(seconds=61)))
+
+    await asyncio.gather(sweep(arena), sweep(arena))
+
+    order = await arena.until(bought.id, payment_status="partially_refunded")
+    assert [each["amount"]["amount"] for each in order["refunds"]] == [PART]
+    assert (await arena.truth(bought.id))["refunds"] == 1
+    assert (await arena.audit())[1] == ()
 
 
 async def test_calling_off_and_shipping_at_once_ends_in_exactly_one_of_them(arena: Arena) -> None:
