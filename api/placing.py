@@ -100,14 +100,7 @@ class Placing:
         async def currency_of(session: AsyncSession, claim: Claim) -> str:
             if body.discount_code is not None:
                 await count(self._request, Quota.DISCOUNT_CODES, caller.account_id)
-            try:
-                return await one_currency(session, {item.product_id for item in body.items})
-            except HoldfastError:
-                # The goods of an order that stands may be off sale by now, which refuses it no more.
-                standing: str | None = await session.scalar(select(Order.currency).where(Order.id == claim.resource_id))
-                if standing is None:
-                    raise
-                return standing
+            return await _currency(session, body, claim.resource_id)
 
         async def act(claim: Claim, currency: str) -> Answer:
             placement = self._placement(body, claim, caller, currency)
@@ -150,6 +143,17 @@ class Placing:
             policy=self._wired.policy,
             correlation_id=self._correlation,
         )
+
+
+async def _currency(session: AsyncSession, body: OrderRequest, order_id: str) -> str:
+    """Raises ProductUnavailable or MixedCurrencies, but for an order that stands: its goods may be off sale by now."""
+    try:
+        return await one_currency(session, {item.product_id for item in body.items})
+    except HoldfastError:
+        standing: str | None = await session.scalar(select(Order.currency).where(Order.id == order_id))
+        if standing is None:
+            raise
+        return standing
 
 
 def _claimed_body(body: OrderRequest, source: Source | None) -> dict[str, Any]:

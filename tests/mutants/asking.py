@@ -18,8 +18,8 @@ ASKING = (
         "claim_after_the_call",
         "The workflow is started before the caller's key is committed.",
         _ONCE,
-        "                prepared = await call.prepare(session)\n        try:",
-        "                prepared = await call.prepare(session)\n"
+        "                prepared = await call.prepare(session, claim)\n        try:",
+        "                prepared = await call.prepare(session, claim)\n"
         "                return await self._final(claim, await call.act(claim, prepared))\n"
         "        try:",
         (_KEYS + "test_a_key_is_claimed_per_route",),
