@@ -1,6 +1,9 @@
 """The list of deliberate bugs keeps up with the code: each text is there exactly once, each named test exists."""
 
 import ast
+import re
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -28,6 +31,30 @@ def test_a_bug_can_be_switched_on_and_is_caught_by_a_test_that_exists(bug: Bug) 
     for test in bug.tests:
         path, _, name = test.partition("::")
         assert name.partition("[")[0] in names_in(path), test
+
+
+def test_no_bug_is_only_a_name_that_is_not_there(tmp_path: Path) -> None:
+    """Such a one would be caught by whatever runs the line."""
+    for bug in BUGS:
+        (tmp_path / f"{bug.name}.py").write_text(bug.in_tree(ROOT))
+        own = set(re.findall(r"\bself\.(_\w+)\(", bug.new))
+        assert own <= set(re.findall(r"\bdef (\w+)\(", bug.in_tree(ROOT))), bug.name
+
+    lint = [
+        sys.executable,
+        "-m",
+        "ruff",
+        "check",
+        "--isolated",
+        "--select",
+        "F821",
+        "--output-format",
+        "concise",
+        str(tmp_path),
+    ]
+    found = subprocess.run(lint, capture_output=True, text=True, check=False)
+
+    assert found.returncode == 0, found.stdout
 
 
 def test_every_bug_has_a_name_of_its_own() -> None:

@@ -20,7 +20,7 @@ ASKING = (
         _ONCE,
         "                prepared = await call.prepare(session, claim)\n        try:",
         "                prepared = await call.prepare(session, claim)\n"
-        "                return await self._final(claim, await call.act(claim, prepared))\n"
+        "                return await self._answered(call, claim, await call.act(claim, prepared))\n"
         "        try:",
         (_KEYS + "test_a_key_is_claimed_per_route",),
     ),

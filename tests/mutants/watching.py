@@ -85,7 +85,7 @@ WATCHING = (
         "Goods are shipped although their money is on its way back, if the workflow does not know.",
         "activities/fulfilment.py",
         "if await payments.given_back(session, payment.id):",
-        "if order.status is None:",
+        "if payment.order_id is None:",
         (_FACTS + "test_goods_are_not_shipped_once_their_money_is_on_its_way_back",),
     ),
     Bug(
