@@ -18,11 +18,12 @@ from api.calls import Said
 from api.deps import CorrelationId, Principal, Wired, now
 from api.idempotency import Answer, Call, Claim, Once
 from api.orders import AcceptedOrder
-from db.commands import Owed
+from db.commands import Owed, given_before
 from db.commands import owed as owed_commands
 from db.ids import new_id
 from db.queries import order_view
 from domain.errors import (
+    CommandsExhausted,
     HoldfastError,
     OrderBusy,
     OrderClosed,
@@ -35,7 +36,7 @@ from domain.errors import (
 )
 from domain.ids import OrderId
 from domain.order_view import OrderView
-from domain.orders import Command
+from domain.orders import Command, Role
 from domain.values import Value
 from workflows.waking import TemporalWaker
 
@@ -44,6 +45,9 @@ DONE: dict[int | str, dict[str, Any]] = {
     200: {"model": OrderView},
     202: {"model": OrderView, "description": "Accepted; look again at the Location."},
 }
+# A workflow takes 2,000 updates in its life: those of staff have to find room.
+# https://docs.temporal.io/cloud/limits#per-workflow-execution-update-limits
+_AT_MOST = 500
 # Refusals by a status of the order or its payment.
 _BY_STATUS = (
     OrderClosed, OrderNotCancellable, OrderNotDeliverable, OrderNotShippable, PaymentNotOpen, PaymentNotUnknown
@@ -109,7 +113,7 @@ class Commands:
             body=body.model_dump(mode="json"),
             resource_id=order_id,
             recall=partial(self._recall, caller),
-            prepare=_nothing,
+            prepare=partial(_check_room, caller),
             act=act,
             request_id=command.request_id,
             owed=verb in _TOLD_AGAIN,
@@ -208,5 +212,7 @@ def _result(order_id: str, answer: Response) -> CommandResult:
 Send = Annotated[Commands, Depends()]
 
 
-async def _nothing(_: AsyncSession, __: Claim) -> None:
-    """A command needs nothing read before it is sent."""
+async def _check_room(caller: Principal, session: AsyncSession, claim: Claim) -> None:
+    """Raises CommandsExhausted. Staff always get through."""
+    if caller.role is not Role.ADMIN and await given_before(session, claim.resource_id, claim.created) >= _AT_MOST:
+        raise CommandsExhausted

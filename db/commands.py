@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import bindparam, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -94,6 +94,12 @@ _CLAIMED = (
     .where(Request.id == bindparam("request"), Account.status != AccountStatus.ERASED)
     .with_for_update(read=True, key_share=True, of=Account)
 )
+
+
+async def given_before(session: AsyncSession, order_id: str, at: datetime) -> int:
+    """How many commands an order was given before."""
+    given = select(func.count()).where(Request.resource_id == order_id, Request.verb.is_not(None), Request.created < at)
+    return await session.scalar(given) or 0
 
 
 async def earlier_answer(session: AsyncSession, request_id: str) -> OrderView | None:

@@ -17,7 +17,7 @@ HoldfastError
 │                              CaptureFailed  MoneyGivenBack  StockBelowHeld  EmailTaken  IncidentClosed
 │                              OrderHeld  OrderNotHeld  OwnAccount  LastAdministrator  AccountStatusFixed
 │                              AccountHasOpenOrders  AccountHasOpenSales  AccountHasUnsettledMoney
-│                              CategoryExists  CategoryInUse  CategoriesFull  CartCheckedOut  CartChanged
+│                              CategoryExists  CategoryInUse  CategoriesFull  CartCheckedOut  CartChanged  CommandsExhausted
 │                              AccountBusy  DiscountUsedUp  DiscountCodeTaken  FulfilmentNotCancellable
 ├── Unprocessable 422          BodyInvalid  MixedCurrencies  ProductUnavailable  ShippingUnavailable
 │                              CurrencyUnsupported  TotalTooLarge  FulfilmentRequired  PasswordUnfit
@@ -118,6 +118,7 @@ from domain.errors.invariants import (
     RequestRefusedByProvider,
 )
 from domain.errors.orders import (
+    CommandsExhausted,
     FulfilmentNotCancellable,
     FulfilmentRequired,
     IncidentClosed,
@@ -166,6 +167,7 @@ __all__ = [
     "CategoryInUse",
     "CategoryTooDeep",
     "CategoryUnknown",
+    "CommandsExhausted",
     "Conflict",
     "CredentialsWrong",
     "CsrfTokenWrong",

@@ -55,6 +55,11 @@ class IncidentClosed(Conflict):
     sentence = "The incident {id} is closed already."
 
 
+class CommandsExhausted(Conflict):
+    code = "commands_exhausted"
+    sentence = "Too much was asked of this order already. Its merchant can still act on it."
+
+
 class FulfilmentNotCancellable(Conflict):
     code = "fulfilment_not_cancellable"
     sentence = "This part of the order can't be called off: {reason}."

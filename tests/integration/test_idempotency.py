@@ -1,6 +1,7 @@
 """The same key: one effect and the first answer, at once, later, after the history is gone, after the API died."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 from sqlalchemy import update
@@ -8,7 +9,8 @@ from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.service import RPCError, RPCStatusCode
 
-from db.tables import Product
+from db.ids import new_id
+from db.tables import Product, Request
 from domain.orders import Role
 from tests.support.arena import Arena, eventually, order_body, same
 from workflows.names import order_workflow_id
@@ -198,3 +200,31 @@ async def test_an_order_that_stands_is_not_refused_because_its_goods_are_off_sal
     refused = await arena.place(product, key="another")
     assert (refused.status_code, refused.json()["code"]) == (422, "product_unavailable")
     assert (await arena.truth(accepted.json()["id"])).items() >= ONE_CHARGE.items()
+
+
+async def test_who_asks_too_much_of_an_order_leaves_room_for_its_merchant(arena: Arena) -> None:
+    order = (await arena.place(await arena.product())).json()["id"]
+    async with arena.database.transaction() as session:
+        session.add_all(asked(arena.people[Role.BUYER], order) for _ in range(500))
+
+    refused = await arena.command(order, "cancel", key="mine")
+    again = await arena.command(order, "cancel", key="mine")
+
+    assert [(each.status_code, each.json()["code"]) for each in (refused, again)] == [(409, "commands_exhausted")] * 2
+    assert (await arena.command(order, "cancel", Role.ADMIN)).json()["status"] == "cancelled"
+
+
+def asked(buyer: str, order: str) -> Request:
+    """A command's claim of a minute ago."""
+    request = new_id("req")
+    return Request(
+        id=request,
+        account_id=buyer,
+        route=f"POST /v1/orders/{order}/cancel",
+        key=request,
+        fingerprint=b"",
+        resource_id=order,
+        body={},
+        verb="cancel",
+        created=datetime.now(UTC) - timedelta(minutes=1),
+    )
