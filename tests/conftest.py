@@ -4,7 +4,6 @@ import logging
 import os
 import shutil
 import tempfile
-import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -14,21 +13,12 @@ import structlog
 
 from db.migrate import upgrade
 from db.session import Database
-from sandbox.errors import ChildDied
-from sandbox.ports import free_port, free_ports
+from sandbox.ports import free_port
 from sandbox.postgres import Postgres
 from sandbox.temporal import TemporalServer
-from tests.support.arena import Arena, free_listener, open_arena
+from tests.support.arena import Arena
 from tests.support.front_desk import FrontDesk, open_desk
-from tests.support.stripe_sandbox import open_sandbox
-from workflows.names import SEARCH_ATTRIBUTES
-
-TEMPLATE = "holdfast"
-
-# A closed workflow is deleted once its tasks are acknowledged: every 30 s by default.
-QUICK_DELETION = {
-    f"history.{queue}ProcessorUpdateAckInterval": '"200ms"' for queue in ("transfer", "timer", "visibility")
-}
+from tests.support.servers import absent_temporal, own_arena, own_database, own_database_name, own_temporal
 
 # A database is made ten times cheaper where files are kept in memory, if there is room for those of all tests.
 MEMORY, ROOM = Path("/dev/shm"), 4 << 30  # noqa: S108 - as `scratch`, a directory of our own in there
@@ -59,10 +49,8 @@ async def postgres(scratch: Path) -> AsyncIterator[Postgres]:
 
 @pytest_asyncio.fixture
 async def database_name(postgres: Postgres) -> AsyncIterator[str]:
-    name = f"test_{uuid.uuid4().hex}"
-    await postgres.create_database(name, template=TEMPLATE)
-    yield name
-    await postgres.drop_database(name)
+    async with own_database_name(postgres) as name:
+        yield name
 
 
 @pytest.fixture
@@ -74,9 +62,8 @@ def owner_dsn(postgres: Postgres, database_name: str) -> str:
 @pytest_asyncio.fixture
 async def database(postgres: Postgres, database_name: str) -> AsyncIterator[Database]:
     """A migrated database of the test's own, logged in as the application."""
-    opened = Database(postgres.app_dsn_of(database_name))
-    yield opened
-    await opened.close()
+    async with own_database(postgres, database_name) as opened:
+        yield opened
 
 
 @pytest_asyncio.fixture
@@ -86,47 +73,29 @@ async def desk(database: Database) -> AsyncIterator[FrontDesk]:
         yield opened
 
 
-async def _temporal(scratch: Path, *, persistent: bool = False) -> TemporalServer:
-    """A started server. The ports that it draws for itself, and ours until it listens, can be taken by another.
-
-    It ends then, by an error or a panic.
-    """
-    for tries_left in reversed(range(3)):
-        port, ui_port = free_ports(2)
-        server = TemporalServer(
-            scratch / f"temporal-{port}",
-            port=port,
-            ui_port=ui_port,
-            search_attributes=SEARCH_ATTRIBUTES,
-            persistent=persistent,
-            dynamic_config=QUICK_DELETION,
-        )
-        try:
-            await server.start()
-        except ChildDied:
-            if not tries_left:
-                raise
-        else:
-            return server
-    raise AssertionError
+def _idle(request: pytest.FixtureRequest) -> bool:
+    """By the nearest mark: `idle(False)` at a test excepts it from its module's."""
+    mark = request.node.get_closest_marker("idle")
+    return mark is not None and mark.args != (False,)
 
 
 @pytest_asyncio.fixture
 async def temporal(scratch: Path, request: pytest.FixtureRequest) -> AsyncIterator[TemporalServer]:
     """A Temporal server of the test's own: queues are named the same in every system.
 
-    It forgets everything when it is killed, unless the test is marked `lasting_temporal`.
+    It forgets everything when it is killed, unless the test is marked `lasting_temporal`; for one that is marked `idle`
+    it is never there.
     """
-    server = await _temporal(scratch, persistent=request.node.get_closest_marker("lasting_temporal") is not None)
-    yield server
-    await server.kill()
+    if _idle(request):
+        yield absent_temporal(scratch)
+        return
+    lasting = request.node.get_closest_marker("lasting_temporal") is not None
+    async with own_temporal(scratch, persistent=lasting) as server:
+        yield server
 
 
 @pytest_asyncio.fixture
-async def arena(database: Database, temporal: TemporalServer) -> AsyncIterator[Arena]:
-    """The whole system, with the provider's webhooks on."""
-    listening = free_listener()
-    webhook_url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1/webhooks/stripe"
-    with open_sandbox(webhook_url) as stripe:
-        async with open_arena(database, temporal.address, stripe, listening) as opened:
-            yield opened
+async def arena(database: Database, temporal: TemporalServer, request: pytest.FixtureRequest) -> AsyncIterator[Arena]:
+    """The whole system, with the provider's webhooks on; of an `idle` test, without workers."""
+    async with own_arena(database, temporal, working=not _idle(request)) as opened:
+        yield opened

@@ -133,6 +133,7 @@ async def test_a_bad_command_never_reaches_the_order(
     assert await heard(arena, order["id"]) == before + 1
 
 
+@pytest.mark.idle
 async def test_a_bad_product_is_not_put_up_for_sale(arena: Arena) -> None:
     await all_refused(arena, "/v1/products", PRODUCT, WRONG_PRODUCT, Role.SELLER)
 
@@ -140,6 +141,7 @@ async def test_a_bad_product_is_not_put_up_for_sale(arena: Arena) -> None:
     assert (await arena.post("/v1/products", PRODUCT, Role.SELLER)).status_code == 201
 
 
+@pytest.mark.idle
 async def test_a_bad_stock_change_moves_no_piece(arena: Arena) -> None:
     product = await arena.product(on_hand=3)
     path = f"/v1/products/{product}/stock"
@@ -155,6 +157,7 @@ async def test_a_bad_stock_change_moves_no_piece(arena: Arena) -> None:
     assert (await arena.get(f"/v1/products/{product}"))["stock"] == 3
 
 
+@pytest.mark.idle
 async def test_a_bad_category_does_not_grow_the_tree(arena: Arena) -> None:
     wrong = {
         "slug": (*NO_TEXT, "", " deck", "Deck", None),
@@ -167,6 +170,7 @@ async def test_a_bad_category_does_not_grow_the_tree(arena: Arena) -> None:
     assert (await arena.get("/v1/categories"))["data"] == []
 
 
+@pytest.mark.idle
 async def test_a_bad_item_is_not_put_into_a_cart(arena: Arena) -> None:
     product = await arena.product()
     cart = await new_cart(arena)
@@ -180,6 +184,7 @@ async def test_a_bad_item_is_not_put_into_a_cart(arena: Arena) -> None:
     assert await seen(arena, cart) == cart
 
 
+@pytest.mark.idle
 async def test_a_bad_checkout_claims_nothing_and_leaves_the_cart(arena: Arena) -> None:
     cart = await new_cart(arena, (await arena.product(), 1))
     wrong = {pointer: values for pointer, values in WRONG_ORDER.items() if not pointer.startswith("items")}
@@ -191,6 +196,7 @@ async def test_a_bad_checkout_claims_nothing_and_leaves_the_cart(arena: Arena) -
     assert await seen(arena, cart) == cart
 
 
+@pytest.mark.idle
 async def test_an_incident_stays_open_after_bad_words(arena: Arena) -> None:
     async with arena.database.transaction() as session:
         await incidents.report(session, IncidentKind.PAYMENT_UNKNOWN, new_id("ord"), datetime.now(UTC))
@@ -201,6 +207,7 @@ async def test_an_incident_stays_open_after_bad_words(arena: Arena) -> None:
     assert (await arena.get("/v1/incidents", Role.ADMIN))["data"] == [incident]
 
 
+@pytest.mark.idle
 async def test_bad_credentials_are_refused(arena: Arena) -> None:
     body = {"email": "ada@example.com", "password": "secret"}
     wrong = {"email": (*NO_TEXT, "", "e" * 255), "password": (HALF_A_PAIR, 7, "", "p" * 201)}
@@ -211,6 +218,7 @@ async def test_bad_credentials_are_refused(arena: Arena) -> None:
 WRONG_NAME = (*NO_TEXT, "", " ", "n" * 201)
 
 
+@pytest.mark.idle
 async def test_nobody_registers_with_a_bad_body(arena: Arena) -> None:
     body = {"email": "ada@example.com", "password": "correct horse battery staple", "name": "Ada"}
     wrong: Wrong = {
@@ -224,6 +232,7 @@ async def test_nobody_registers_with_a_bad_body(arena: Arena) -> None:
     assert (await arena.get("/v1/accounts?q=ada%40example.com", Role.ADMIN))["data"] == []
 
 
+@pytest.mark.idle
 async def test_a_bad_refresh_token_is_refused(arena: Arena) -> None:
     for call in ("refresh", "logout"):
         wrong: Wrong = {"refresh_token": (HALF_A_PAIR, 7, "", "t" * 201, None, [])}
@@ -236,6 +245,7 @@ QUERIES = [
 ]  # fmt: skip
 
 
+@pytest.mark.idle
 @pytest.mark.parametrize(
     ("path", "more"),
     [

@@ -14,6 +14,8 @@ from db.tables import EventRow
 from domain.orders import Role
 from tests.support.arena import SIGNING_KEY, Arena, order_body
 
+pytestmark = pytest.mark.idle
+
 MARKED = "4242424242424242-marked"
 PROBLEM = {"type", "title", "status", "detail", "code", "request_id"}
 NEVER, NOBODY, PAYMENT = (f"{prefix}_00000000000000000000000000" for prefix in ("ord", "acc", "pay"))
@@ -64,6 +66,7 @@ async def test_an_address_of_its_own_takes_none_of_the_methods_of_things_beside_
     assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
 
 
+@pytest.mark.idle(False)
 async def test_the_caller_s_request_id_comes_back_and_goes_into_events(arena: Arena) -> None:
     headers = {**await arena.headers(Role.BUYER), "X-Request-Id": "checkout-7.of_today"}
 

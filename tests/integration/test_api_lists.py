@@ -66,6 +66,7 @@ async def test_orders_are_found_by_their_statuses(arena: Arena) -> None:
     assert await ids(arena, "/v1/orders?status=shipped") == ([], False)
 
 
+@pytest.mark.idle
 @pytest.mark.parametrize(
     "value", ["garbage", "", "ord_", "acc_00000000000000000000000000", "ord_zzzzzzzzzzzzzzzzzzzzzzzzzz", "%00"]
 )
@@ -95,6 +96,7 @@ async def test_no_text_in_a_body_is_a_fault_of_ours(arena: Arena, text: str) -> 
         assert answer.status_code < 500, (change, answer.text)
 
 
+@pytest.mark.idle
 @pytest.mark.parametrize("key", [b"", b"x" * 256, b"caf\xe9", b"tab\there"])
 async def test_a_malformed_idempotency_key_is_refused(arena: Arena, key: bytes) -> None:
     token = (await arena.headers(Role.BUYER))["Authorization"].encode()

@@ -98,6 +98,7 @@ async def test_a_refused_order_leaves_the_cart_open(arena: Arena) -> None:
     assert (await seen(arena, cart))["order_id"] == placed.json()["id"]
 
 
+@pytest.mark.idle
 @pytest.mark.parametrize(
     ("more", "status", "code"),
     [
@@ -118,6 +119,7 @@ async def test_a_checkout_that_is_refused_changes_nothing(
     assert (await seen(arena, cart), await orders(arena), arena.stripe.requests()) == (cart, [], [])
 
 
+@pytest.mark.idle
 async def test_an_empty_cart_is_not_checked_out(arena: Arena) -> None:
     cart = await new_cart(arena)
 
@@ -126,6 +128,7 @@ async def test_an_empty_cart_is_not_checked_out(arena: Arena) -> None:
     assert (refused.status_code, refused.json()["code"]) == (422, "cart_empty")
 
 
+@pytest.mark.idle
 async def test_a_checkout_needs_a_key(arena: Arena) -> None:
     cart = await new_cart(arena, (await arena.product(), 1))
     headers = await arena.headers(Role.BUYER)

@@ -14,6 +14,8 @@ from tests.support.arena import Arena
 from tests.support.carts import THERE, check_out, in_it, new_cart, put, seen
 from tests.support.catalogue import another, send
 
+pytestmark = pytest.mark.idle
+
 
 async def problems(arena: Arena, cart: dict[str, Any], where: str = "") -> list[str]:
     answer = await send(arena, "GET", f"/v1/carts/{cart['id']}/checkout/validate?{where}", Role.BUYER)
@@ -157,6 +159,7 @@ async def test_a_cart_takes_as_much_as_an_order(arena: Arena) -> None:
     assert len((await seen(arena, cart))["items"]) == MAX_ITEMS
 
 
+@pytest.mark.idle(False)
 async def test_the_summary_is_what_the_order_costs(arena: Arena) -> None:
     shackle, lamp = await arena.product(price=1999), await arena.product(price=4550, name="Lamp")
     cart = await new_cart(arena, (shackle, 3), (lamp, 1))
@@ -194,6 +197,7 @@ async def test_a_summary_is_refused_as_the_order_would_be(arena: Arena) -> None:
     assert await refusal(one) == (422, "product_unavailable")
 
 
+@pytest.mark.idle(False)
 async def test_all_that_stands_in_the_way_is_told(arena: Arena) -> None:
     shackle, lamp, chart = [await arena.product(on_hand=5) for _ in range(3)]
     cart = await new_cart(arena, (shackle, 3), (lamp, 1), (chart, 1))

@@ -12,6 +12,8 @@ from domain.orders import Role
 from tests.support.arena import Arena, order_body
 from tests.support.catalogue import another, category, event_data, listed, new_product, send
 
+pytestmark = pytest.mark.idle
+
 
 async def test_a_product_has_what_was_sent_of_it(arena: Arena) -> None:
     await category(arena, "lights")
@@ -210,6 +212,7 @@ async def test_what_is_not_for_sale_is_not_ordered(arena: Arena, how: str) -> No
     assert arena.stripe.requests() == []
 
 
+@pytest.mark.idle(False)
 async def test_an_order_goes_on_when_its_product_is_deleted(arena: Arena) -> None:
     product = await new_product(arena, stock=3)
     order = (await arena.place(product["id"], 2, capture="manual")).json()
@@ -242,6 +245,7 @@ async def test_a_deleted_product_is_there_for_nobody(arena: Arena) -> None:
     assert len(await event_data(arena, product["id"], "product.deleted")) == 1
 
 
+@pytest.mark.idle(False)
 async def test_orders_and_a_deletion_at_once_end_in_orders_or_refusals(arena: Arena) -> None:
     product = (await new_product(arena, stock=20))["id"]
 

@@ -11,6 +11,8 @@ from domain.orders import Role
 from tests.support.arena import Arena
 from tests.support.catalogue import category, listed, new_product, send
 
+pytestmark = pytest.mark.idle
+
 
 def shape(nodes: list[dict[str, Any]]) -> dict[str, Any]:
     """The tree by slugs alone."""

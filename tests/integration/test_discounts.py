@@ -237,6 +237,7 @@ async def test_the_total_that_a_buyer_expects_has_the_discount_in_it(arena: Aren
     assert await taken(arena) == 1
 
 
+@pytest.mark.idle
 async def test_buyers_try_a_code_and_see_those_that_are_listed(arena: Arena) -> None:
     await offer(arena, listed=True, uses=5)
     await offer(arena, {**TENTH, "code": "SECRET"})
@@ -266,6 +267,7 @@ async def test_only_staff_make_and_change_codes(arena: Arena) -> None:
     assert (await arena.place(await arena.product(), discount_code="SPRING")).status_code == 422
 
 
+@pytest.mark.idle
 @pytest.mark.parametrize(
     "change",
     [
@@ -286,6 +288,7 @@ async def test_a_change_that_makes_no_sense_changes_nothing(arena: Arena, change
     assert (await arena.get("/v1/discounts", Role.ADMIN))["data"] == [discount]
 
 
+@pytest.mark.idle
 async def test_a_code_is_there_once(arena: Arena) -> None:
     await offer(arena)
 

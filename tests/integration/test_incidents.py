@@ -37,6 +37,7 @@ async def sweep(arena: Arena) -> Swept:
     return await activities.orders(Sweep(at=datetime.now(UTC)))
 
 
+@pytest.mark.idle
 async def test_the_same_thing_is_reported_once_while_it_is_open(arena: Arena) -> None:
     order, first = await opened(arena)
 
@@ -47,6 +48,7 @@ async def test_the_same_thing_is_reported_once_while_it_is_open(arena: Arena) ->
     assert [(each["kind"], each["subject"]) for each in await listed(arena)] == [(UNKNOWN, order), (LOST, order)]
 
 
+@pytest.mark.idle
 async def test_staff_close_an_incident_with_a_word_and_once(arena: Arena) -> None:
     order, _ = await opened(arena)
     incident = (await listed(arena))[0]
@@ -63,6 +65,7 @@ async def test_staff_close_an_incident_with_a_word_and_once(arena: Arena) -> Non
     assert len(await listed(arena, f"?subject={order}&kind={LOST}")) == 2
 
 
+@pytest.mark.idle
 @pytest.mark.parametrize("role", [Role.BUYER, Role.SELLER])
 async def test_only_staff_see_or_close_incidents(arena: Arena, role: Role) -> None:
     await opened(arena)
@@ -75,6 +78,7 @@ async def test_only_staff_see_or_close_incidents(arena: Arena, role: Role) -> No
     assert (await listed(arena))[0]["closed"] is None
 
 
+@pytest.mark.idle
 @pytest.mark.parametrize("note", ["", "   ", "x" * 2001, None])
 async def test_an_incident_is_not_closed_without_a_fit_word(arena: Arena, note: str | None) -> None:
     await opened(arena)
@@ -86,6 +90,7 @@ async def test_an_incident_is_not_closed_without_a_fit_word(arena: Arena, note: 
     assert (await listed(arena))[0]["closed"] is None
 
 
+@pytest.mark.idle
 async def test_an_incident_that_is_not_there_is_not_found(arena: Arena) -> None:
     missing = await arena.post(f"/v1/incidents/{new_id('inc')}/close", {"note": "x"}, Role.ADMIN)
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,9 @@ import pytest
 import pytest_asyncio
 
 from db.ids import new_id
-from tests.support.arena import Arena
+from sandbox.postgres import Postgres
 from tests.support.rights import MISSING, ROWS, Row, Who, World, open_world
+from tests.support.servers import own_arena, own_database, own_database_name, own_temporal
 
 DOCUMENT = json.loads((Path(__file__).parents[2] / "docs" / "openapi.json").read_text())
 
@@ -23,9 +24,16 @@ def operations() -> Iterator[tuple[str, str, str]]:
             yield operation["operationId"], method.upper(), path
 
 
-@pytest_asyncio.fixture
-async def world(arena: Arena) -> World:
-    return await open_world(arena)
+@pytest_asyncio.fixture(scope="module")
+async def world(postgres: Postgres, scratch: Path) -> AsyncIterator[World]:
+    """One for all operations: what each is about is made for every call, and nobody in it is changed for good."""
+    async with (
+        own_database_name(postgres) as name,
+        own_database(postgres, name) as database,
+        own_temporal(scratch) as temporal,
+        own_arena(database, temporal) as arena,
+    ):
+        yield await open_world(arena)
 
 
 def test_every_operation_has_a_row_and_every_row_an_operation() -> None:

@@ -18,6 +18,8 @@ from domain.orders import Role
 from tests.support.arena import Arena
 from tests.support.catalogue import category, listed, new_product, send, whole_list
 
+pytestmark = pytest.mark.idle
+
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 STRANGE = [
     "'", '"', "\\", "';--", "a' | 'b", "a & b | !c", "a:*", "<->", "a <2> b", "(((", ")", "!", "!!", "&", "|", "-",
@@ -212,6 +214,7 @@ async def test_a_cursor_that_is_no_product_has_no_place_in_an_order(arena: Arena
     assert (answer.status_code, answer.json()["code"]) == (400, "cursor_invalid")
 
 
+@pytest.mark.idle(False)
 async def test_what_can_be_sold_is_told_from_what_can_not(arena: Arena) -> None:
     plenty, sold_out = await arena.product(on_hand=2), await arena.product(on_hand=1)
     await arena.place(sold_out)

@@ -57,6 +57,7 @@ async def test_it_is_told_again_after_the_level_rose(arena: Arena) -> None:
     assert await low(arena, product) == [(3, 3), (1, 3)]
 
 
+@pytest.mark.idle
 async def test_a_level_that_rises_to_the_threshold_has_not_risen_above_it(arena: Arena) -> None:
     product = await arena.product(on_hand=5, low_at=3)
 
@@ -104,6 +105,7 @@ async def test_the_last_piece_is_told_of_at_a_threshold_of_none(arena: Arena) ->
     assert await low(arena, product) == [(0, 0)]
 
 
+@pytest.mark.idle
 async def test_a_threshold_above_the_level_waits_for_the_level_to_fall(arena: Arena) -> None:
     product = await arena.product(on_hand=5)
     path, threshold = f"/v1/products/{product}", {"low_stock_threshold": 8}
@@ -138,11 +140,13 @@ async def test_a_change_has_a_reason_an_actor_and_a_note_that_stays_with_the_req
         assert "table" not in str(list(told))
 
 
+@pytest.mark.idle
 @pytest.mark.parametrize("reason", ["received", "counted", "damaged", "lost", "returned", "correction", "other"])
 async def test_every_reason_is_taken(arena: Arena, reason: str) -> None:
     assert await adjust(arena, await arena.product(), -1, reason) == 200
 
 
+@pytest.mark.idle
 async def test_a_change_that_is_repeated_is_made_and_told_of_once(arena: Arena) -> None:
     product, key = await arena.product(on_hand=5, low_at=3), new_id("key")
     path, body = f"/v1/products/{product}/stock", {"delta": -2, "reason": "lost"}

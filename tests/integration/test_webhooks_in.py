@@ -116,6 +116,7 @@ async def test_a_signed_word_is_not_enough_the_provider_itself_is_asked(arena: A
     await arena.until(order["id"], status="confirmed")
 
 
+@pytest.mark.idle
 @pytest.mark.parametrize("signature", ["", "t=1,v1=00", "nonsense", b"t=1,v1=\xe9\xff"])
 async def test_a_forged_webhook_is_refused_and_not_stored(arena: Arena, signature: str | bytes) -> None:
     forged = event_body(metadata={"order_id": new_id("ord")})
@@ -126,6 +127,7 @@ async def test_a_forged_webhook_is_refused_and_not_stored(arena: Arena, signatur
     assert await stored(arena) == []
 
 
+@pytest.mark.idle
 async def test_a_webhook_without_a_signature_or_with_another_body_is_refused(arena: Arena) -> None:
     body = event_body(metadata={"order_id": new_id("ord")})
 
@@ -181,6 +183,7 @@ async def test_a_webhook_of_an_order_that_has_ended_is_taken_and_changes_nothing
     assert (await arena.order(order["id"]))["payment_status"] == "cancelled"
 
 
+@pytest.mark.idle
 async def test_webhooks_of_a_provider_that_nobody_knows_are_not_found(arena: Arena) -> None:
     body = event_body()
 

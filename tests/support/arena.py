@@ -19,7 +19,7 @@ from temporalio.client import Client, Interceptor
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 import worker as workers
-from api.app import KEEP_ALIVE_SECONDS, create_app
+from api.app import KEEP_ALIVE_SECONDS
 from api.calls import RETRIES
 from api.cookies import CookieRules
 from api.deps import Wiring
@@ -38,6 +38,7 @@ from providers.stripe import NAME as STRIPE
 from providers.stripe.gateway import StripeGateway
 from providers.stripe.webhooks import StripeWebhooks
 from sandbox.books_truth import stripe_truth
+from tests.support.apps import NO_TLS, quick_app
 from tests.support.stripe_sandbox import SECRET, Sandbox
 
 ADDRESS = {
@@ -290,6 +291,16 @@ def _wiring(database: Database, temporal: Client, tokens: Tokens) -> Wiring:
     )
 
 
+def _http(listening: socket) -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(
+        base_url=f"http://127.0.0.1:{listening.getsockname()[1]}",
+        verify=NO_TLS,
+        # That a burst waits for the client's own connections is no fault of the API.
+        timeout=httpx2.Timeout(60, pool=None),
+        limits=httpx2.Limits(max_connections=200),
+    )
+
+
 @asynccontextmanager
 async def open_arena(
     database: Database,
@@ -300,26 +311,25 @@ async def open_arena(
     edge: Edge | None = None,
     interceptors: Sequence[Interceptor] = (),
     observe: Callable[[PaymentGateway], PaymentGateway] = lambda gateway: gateway,
+    working: bool = True,
 ) -> AsyncIterator[Arena]:
-    """`edge`, `interceptors` and `observe` are for those who look at the whole from outside."""
-    temporal = await _client(temporal_address, interceptors)
+    """`edge`, `interceptors` and `observe` are for those who look at the whole from outside.
+
+    Without `working` there are no workers, and no Temporal is needed before something is asked of it.
+    """
+    temporal = await _client(temporal_address, interceptors, lazy=not working)
     gateway = StripeGateway("sk_test_arena", api_base=stripe.url, timeout=(1.0, READ_TIMEOUT))
     tokens = Tokens([SIGNING_KEY], 900)
-    wiring = _wiring(database, await _client(temporal_address, interceptors, retry_config=RETRIES), tokens)
-    app = create_app(wiring, edge=edge)
+    asking = await _client(temporal_address, interceptors, retry_config=RETRIES, lazy=not working)
+    wiring = _wiring(database, asking, tokens)
+    app = quick_app(wiring, edge)
     async with database.transaction() as session:
         await seed_prices(session)
-    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    async with (
-        serving(app, listening),
-        # That a burst waits for the client's own connections is no fault of the API.
-        httpx2.AsyncClient(
-            base_url=url, timeout=httpx2.Timeout(60, pool=None), limits=httpx2.Limits(max_connections=200)
-        ) as http,
-    ):
+    async with serving(app, listening), _http(listening) as http:
         arena = Arena(database, temporal, stripe, http, tokens, {STRIPE: observe(gateway)}, app)
         arena.people = {role: await arena.new_account(role) for role in Role}
-        await arena.start_workers()
+        if working:
+            await arena.start_workers()
         try:
             yield arena
         finally:

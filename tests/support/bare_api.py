@@ -6,12 +6,12 @@ from contextlib import asynccontextmanager
 import httpx2
 from temporalio.client import Client
 
-from api.app import create_app
 from api.deps import Wiring
 from api.edge import Edge
 from api.tokens import SigningKey, Tokens
 from db.session import Database
 from domain.orders import Policy, Role
+from tests.support.apps import quick_app
 
 # Nothing listens there.
 NOWHERE = "127.0.0.1:1"
@@ -31,7 +31,7 @@ async def bare_api(edge: Edge | None = None, peer: str = "203.0.113.7") -> Async
         answer_budget_seconds=1.0,
         temporal_ui_url=None,
     )
-    transport = httpx2.ASGITransport(create_app(wiring, edge=edge), client=(peer, 40_000))
+    transport = httpx2.ASGITransport(quick_app(wiring, edge), client=(peer, 40_000))
     async with httpx2.AsyncClient(transport=transport, base_url="http://api") as http:
         yield http
     await wiring.database.close()

@@ -11,7 +11,6 @@ from fastapi import FastAPI
 from sqlalchemy import select, update
 from temporalio.client import Client
 
-from api.app import create_app
 from api.cookies import CookieRules
 from api.deps import Wiring
 from api.tokens import Tokens
@@ -22,6 +21,7 @@ from db.tables import Account, BrowserSession, EventRow, LoginCounter, RefreshTo
 from domain.accounts import AccountStatus
 from domain.orders import Policy, Role
 from domain.sign_in import SignInRules
+from tests.support.apps import quick_app
 from tests.support.arena import SIGNING_KEY
 
 PASSWORD = "correct horse battery staple"
@@ -162,4 +162,4 @@ async def open_desk(database: Database) -> AsyncIterator[FrontDesk]:
         cookies=CookieRules(secure=False),
     )
     async with AsyncExitStack() as people:
-        yield FrontDesk(database, create_app(wiring), people)
+        yield FrontDesk(database, quick_app(wiring), people)

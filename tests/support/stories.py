@@ -14,12 +14,12 @@ from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowExecutionStatus
 
-from api.app import create_app
 from db.ids import new_id
 from db.tables import InboundWebhook, Payment
 from domain.books import ProviderPayment
 from domain.orders import OrderStatus, Policy, Role
 from domain.payments import PaymentStatus
+from tests.support.apps import NO_TLS, quick_app
 from tests.support.arena import Arena, eventually, free_listener, order_body, serving
 from tests.support.chaos import PATIENCE_SECONDS, TIMEOUT_SECONDS, Client
 from workflows import names
@@ -320,15 +320,15 @@ STORIES = {
 @asynccontextmanager
 async def open_shop(arena: Arena, draws: Random, patience: float = PATIENCE_SECONDS) -> AsyncIterator[Shop]:
     listening = free_listener()
-    hasty = create_app(replace(arena.app.state.wiring, policy=_HASTE))
+    hasty = quick_app(replace(arena.app.state.wiring, policy=_HASTE))
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     tokens = {str(role): arena.tokens.issue(arena.people[role], role) for role in Role}
     product = await arena.product(on_hand=ON_HAND)
     other = await arena.product(on_hand=ON_HAND, seller=await arena.new_account(Role.SELLER))
     async with (
         serving(hasty, listening),
-        httpx2.AsyncClient(base_url=url, timeout=TIMEOUT_SECONDS) as quick,
-        httpx2.AsyncClient(base_url=arena.http.base_url, timeout=TIMEOUT_SECONDS) as http,
+        httpx2.AsyncClient(base_url=url, timeout=TIMEOUT_SECONDS, verify=NO_TLS) as quick,
+        httpx2.AsyncClient(base_url=arena.http.base_url, timeout=TIMEOUT_SECONDS, verify=NO_TLS) as http,
     ):
         shop = Shop(arena, Client(http, tokens, patience), Client(quick, tokens, patience), product, other, draws)
         shop.peace.set()

@@ -17,6 +17,7 @@ import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sandbox.stripe import create_app
+from tests.support.apps import NO_TLS
 
 T = TypeVar("T")
 
@@ -195,7 +196,7 @@ def open_sandbox(webhook_url: str | None = None, state: Path | None = None, **mo
     try:
         wait_until(lambda: server.started)
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        with httpx2.Client(base_url=url, timeout=10) as http:
+        with httpx2.Client(base_url=url, timeout=10, verify=NO_TLS) as http:
             yield Sandbox(url, app.spoken, http)
     finally:
         server.should_exit = True
