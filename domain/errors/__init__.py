@@ -17,8 +17,9 @@ HoldfastError
 │                              CaptureFailed  MoneyGivenBack  StockBelowHeld  EmailTaken  IncidentClosed
 │                              OrderHeld  OrderNotHeld  OwnAccount  LastAdministrator  AccountStatusFixed
 │                              AccountHasOpenOrders  AccountHasOpenSales  AccountHasUnsettledMoney
-│                              CategoryExists  CategoryInUse  CategoriesFull  CartCheckedOut  CartChanged  CommandsExhausted
+│                              CategoryExists  CategoryInUse  CategoriesFull  CartCheckedOut  CartChanged
 │                              AccountBusy  DiscountUsedUp  DiscountCodeTaken  FulfilmentNotCancellable
+│                              CommandsExhausted
 ├── Unprocessable 422          BodyInvalid  MixedCurrencies  ProductUnavailable  ShippingUnavailable
 │                              CurrencyUnsupported  TotalTooLarge  FulfilmentRequired  PasswordUnfit
 │                              DiscountNotApplicable  DiscountIncomplete
