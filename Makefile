@@ -9,6 +9,8 @@ TOOLS := node_modules/.settled
 # Published API descriptions that requests and replies are checked against; tests that want them skip without.
 SPECS := $(abspath ../shared/specs)
 export HOLDFAST_SPECS ?= $(if $(wildcard $(SPECS)),$(SPECS))
+# The tests start Python a hundred times: what was compiled is kept, also where the environment says to keep nothing.
+export PYTHONDONTWRITEBYTECODE :=
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
