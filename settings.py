@@ -185,6 +185,15 @@ class Settings(BaseSettings):
             raise ValueError("HOLDFAST_SMTP_HOST is set, and HOLDFAST_MAIL_FROM is not")
         return self
 
+    @model_validator(mode="after")
+    def _mail_logins_are_not_sent_in_clear(self) -> Self:
+        if self.smtp_tls == "none" and (self.smtp_username is not None or self.smtp_password is not None):
+            raise ValueError(
+                "HOLDFAST_SMTP_TLS is none, and HOLDFAST_SMTP_USERNAME or HOLDFAST_SMTP_PASSWORD is set: "
+                "the login would be sent in clear"
+            )
+        return self
+
     @cached_property
     def policy(self) -> Policy:
         return Policy(

@@ -31,8 +31,6 @@ SUBJECTS: Mapping[MailKind, str] = {
     MailKind.SALE_CONFIRMED: "You have sold goods: order {}",
     MailKind.SALE_CANCELLED: "Do not ship: order {} has ended",
 }
-# Those that are for sellers show them what is theirs, and nothing else.
-FOR_SELLERS = frozenset({MailKind.SALE_CONFIRMED, MailKind.SALE_CANCELLED})
 
 
 class Letters:

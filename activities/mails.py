@@ -10,12 +10,12 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from temporalio import activity
 
-from activities.letters import FOR_SELLERS, Letters
+from activities.letters import Letters
 from db import mails
 from db.queries import order_view
 from db.session import Database
 from db.tables import Mail
-from domain.mails import Away, Deferred, Letter, MailState, Post, Verdict, judged, overtaken
+from domain.mails import FOR_SELLERS, HOURLY, Away, Deferred, Letter, MailState, Post, Verdict, judged, overtaken
 from domain.values import Value
 
 # How many events are read in one transaction, and how often in one step.
@@ -35,11 +35,15 @@ class MailStep(Value):
 
 
 class Collected(Value):
-    """What the log told: `more` of it is unread, and mails are `due`, perhaps older ones."""
+    """What the log told: `more` of it is unread, and mails are `due`, perhaps older ones.
+
+    `withheld` were not made, since their accounts were written to too often.
+    """
 
     made: int
     more: bool
     due: bool
+    withheld: int = 0
 
 
 class Posted(Value):
@@ -69,17 +73,20 @@ class MailActivities:
     @activity.defn(name="mails.collect")
     async def collect(self, step: MailStep) -> Collected:
         """Write down the mails that new events give rise to; read again, an event gives rise to none twice."""
-        made, read = 0, _BATCH
+        made, withheld, read = 0, 0, _BATCH
         async with self._database.transaction() as session:
             await mails.begin(session)
         for _ in range(_BATCHES):
             async with self._database.transaction() as session:
-                read, new = await mails.collect(session, _BATCH, step.at)
-            made += new
+                read, new, kept_back = await mails.collect(session, _BATCH, step.at)
+            made, withheld = made + new, withheld + kept_back
             if read < _BATCH:
                 break
+        if withheld:
+            log.warning("mails withheld: too many for one account within an hour", withheld=withheld, limit=HOURLY)
         async with self._database.transaction() as session:
-            return Collected(made=made, more=read == _BATCH, due=await mails.due(session, step.at))
+            due = await mails.due(session, step.at)
+        return Collected(made=made, more=read == _BATCH, due=due, withheld=withheld)
 
     @activity.defn(name="mails.send")
     async def send(self, step: MailStep) -> Posted:
@@ -138,7 +145,7 @@ class MailActivities:
             event = await mails.event_of(session, mail)
             to = await mails.recipient(session, mail.account_id)
             order = await order_view(session, mail.order_id)
-        if to is None or order is None or overtaken(mail.kind, order):
+        if to is None or order is None or overtaken(mail.kind, order, mail.account_id):
             return None
         seen = order.for_seller(mail.account_id) if mail.kind in FOR_SELLERS else order.for_buyer()
         return self._letters.write(

@@ -63,6 +63,9 @@ class WorkerMetrics:
             "holdfast_incidents", "Incidents in the database.", ("kind", "state"), registry=self.registry
         )
 
+        self._withheld = Counter(
+            "holdfast_mails_withheld", "Mails that were too many for their accounts.", registry=self.registry
+        )
         self._unsent = Gauge("holdfast_mails_unsent", "Mails that wait to be sent.", registry=self.registry)
 
     def activity(self, name: str, outcome: str, seconds: float) -> None:
@@ -84,6 +87,9 @@ class WorkerMetrics:
         }
         for finding, count in found.items():
             self._swept.labels(finding).inc(count)
+
+    def mails_withheld(self, count: int) -> None:
+        self._withheld.inc(count)
 
     def figures(self, found: Figures) -> None:
         """What the database says by now; every worker says the same."""

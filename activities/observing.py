@@ -13,6 +13,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from activities.logs import order_of
+from activities.mails import Collected
 from activities.metrics import DONE, FAILED, WorkerMetrics
 from activities.sweep import Swept
 
@@ -61,6 +62,8 @@ class _Observed(ActivityInboundInterceptor):
                 log.info("activity", attempt=info.attempt, **told)
         if isinstance(answer, Swept):
             self._metrics.swept(answer)
+        if isinstance(answer, Collected):
+            self._metrics.mails_withheld(answer.withheld)
         return answer
 
 

@@ -6,6 +6,7 @@ from typing import NoReturn
 
 import typer
 from pydantic import SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsError
 
 from db.session import Database
@@ -25,10 +26,15 @@ def problem_of_settings() -> str | None:
     try:
         Settings()
     except ValidationError as wrong:
-        return "missing or wrong: " + ", ".join(sorted({str(each["loc"][0]) for each in wrong.errors()}))
+        return "missing or wrong: " + ", ".join(sorted({_named(each) for each in wrong.errors()}))
     except SettingsError as wrong:
         return str(wrong)
     return None
+
+
+def _named(wrong: ErrorDetails) -> str:
+    """The setting that is wrong by itself, or our own word about two that don't go together: it has no values."""
+    return str(wrong["loc"][0]) if wrong["loc"] else wrong["msg"].removeprefix("Value error, ")
 
 
 def required(secret: SecretStr | None, name: str) -> str:

@@ -1,5 +1,6 @@
 """The one writer of mails: made once for each event and recipient, claimed by one sender at a time."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -13,13 +14,25 @@ from db.ids import new_id
 from db.tables import Account, EventRow, Fulfilment, Mail, Order
 from domain.events import EventType
 from domain.incidents import IncidentKind
-from domain.mails import LEASE, STALE, TOLD, UNSENT, MailKind, MailState, Verdict, told
+from domain.mails import FOR_SELLERS, HOUR, HOURLY, LEASE, STALE, TOLD, UNSENT, MailKind, MailState, Verdict, told
 
 CONSUMER = "mails"
 # How many rows are written in one statement.
 _AT_ONCE = 1000
 # Names that are nobody's (RFC 2606).
 _NOBODYS = ".invalid"
+
+
+# Event, account, and what it is told.
+_Telling = tuple[EventRow, str, MailKind]
+
+
+class Read(NamedTuple):
+    """How many events were read, how many mails made of them, and how many withheld."""
+
+    events: int
+    made: int
+    withheld: int
 
 
 class Recipient(NamedTuple):
@@ -34,10 +47,12 @@ async def begin(session: AsyncSession) -> None:
     await cursors.begin(session, CONSUMER)
 
 
-async def collect(session: AsyncSession, limit: int, at: datetime) -> tuple[int, int]:
-    """Write down what the next events tell, and whom: how many events were read, and how many mails made of them."""
+async def collect(session: AsyncSession, limit: int, at: datetime) -> Read:
+    """Write down what the next events tell, and whom."""
     events = await cursors.unread(session, CONSUMER, limit)
     fresh = [event for event in events if event.type in TOLD and event.time > at - STALE]
+    wanted = await _recipients(session, fresh)
+    allowed = await _within_limits(session, wanted, at)
     rows = [
         {
             "id": new_id("mai"),
@@ -50,14 +65,34 @@ async def collect(session: AsyncSession, limit: int, at: datetime) -> tuple[int,
             "due": at,
             "created": at,
         }
-        for event, account, kind in await _recipients(session, fresh)
+        for event, account, kind in allowed
     ]
     for start in range(0, len(rows), _AT_ONCE):
         await session.execute(insert(Mail).values(rows[start : start + _AT_ONCE]).on_conflict_do_nothing())
-    return len(events), len(rows)
+    return Read(len(events), len(rows), len(wanted) - len(rows))
 
 
-async def _recipients(session: AsyncSession, events: Sequence[EventRow]) -> list[tuple[EventRow, str, MailKind]]:
+async def _within_limits(session: AsyncSession, wanted: Sequence[_Telling], at: datetime) -> list[_Telling]:
+    """Without those that are too many for their account. Collectors wait for each other, so that none overlooks any."""
+    buyers = {account for _, account, kind in wanted if kind not in FOR_SELLERS}
+    recent = await session.execute(
+        select(Mail.account_id, func.count())
+        .where(Mail.account_id.in_(buyers), Mail.created > at - HOUR, Mail.kind.not_in(FOR_SELLERS))
+        .group_by(Mail.account_id)
+    )
+    made: Counter[str] = Counter(dict(recent.all()))
+    allowed: list[_Telling] = []
+    for telling in wanted:
+        _, account, kind = telling
+        if kind not in FOR_SELLERS:
+            if made[account] >= HOURLY:
+                continue
+            made[account] += 1
+        allowed.append(telling)
+    return allowed
+
+
+async def _recipients(session: AsyncSession, events: Sequence[EventRow]) -> list[_Telling]:
     orders = {event.subject for event in events}
     buyers = dict((await session.execute(select(Order.id, Order.buyer_id).where(Order.id.in_(orders)))).all())
     sold = select(Fulfilment.order_id, Fulfilment.seller_id, Fulfilment.id).where(Fulfilment.order_id.in_(orders))
@@ -67,7 +102,8 @@ async def _recipients(session: AsyncSession, events: Sequence[EventRow]) -> list
             select(EventRow.subject).where(EventRow.subject.in_(orders), EventRow.type == EventType.ORDER_CONFIRMED)
         )
     )
-    found: list[tuple[EventRow, str, MailKind]] = []
+    off = await _called_off(session, orders)
+    found: list[_Telling] = []
     for event in events:
         whom = told(event.type, confirmed=event.subject in confirmed)
         if whom.buyer is not None and event.subject in buyers:
@@ -77,9 +113,18 @@ async def _recipients(session: AsyncSession, events: Sequence[EventRow]) -> list
             found += [
                 (event, seller, whom.sellers)
                 for order, seller, part in sellers
-                if order == event.subject and (parts is None or part in parts)
+                # An event of the whole order is no news to whose part was called off before.
+                if order == event.subject and (part not in off if parts is None else part in parts)
             ]
     return found
+
+
+async def _called_off(session: AsyncSession, orders: set[str]) -> set[str]:
+    """The parts of the orders that were called off one by one, of which their sellers were told then."""
+    logged = await session.scalars(
+        select(EventRow.data).where(EventRow.subject.in_(orders), EventRow.type == EventType.FULFILMENT_CANCELLED)
+    )
+    return {part for data in logged for part in data["fulfilments"]}
 
 
 async def claim(session: AsyncSession, at: datetime) -> Mail | None:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, NamedTuple, Protocol, assert_never
 from pydantic import Field
 
 from domain.events import EventType
+from domain.fulfilment import FulfilmentStatus
 from domain.order_view import OrderView
 from domain.orders import OrderStatus
 from domain.values import Value
@@ -18,6 +19,10 @@ STALE = timedelta(days=3)
 TRIES = 12
 # Who has claimed a mail has this long to send it and to say so; then it is anybody's again.
 LEASE = timedelta(minutes=1)
+# So many mails an hour are made for one account about what it buys: nobody has shown that the address is the account's,
+# and orders that are placed and cancelled again and again would pester whoever it belongs to.
+HOURLY = 100
+HOUR = timedelta(hours=1)
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=30), timedelta(hours=6)
 
 
@@ -33,6 +38,11 @@ class MailKind(StrEnum):
     REFUND_PAID = "refund_paid"
     SALE_CONFIRMED = "sale_confirmed"
     SALE_CANCELLED = "sale_cancelled"
+
+
+# Those that are for sellers show them what is theirs, and nothing else. Staff approve sellers, who are told of paid
+# orders only, so that there is no limit: who is not told ships what is not to be shipped.
+FOR_SELLERS = frozenset({MailKind.SALE_CONFIRMED, MailKind.SALE_CANCELLED})
 
 
 class MailState(StrEnum):
@@ -75,9 +85,17 @@ def told(event_type: str, *, confirmed: bool) -> Told:
     return found._replace(sellers=None) if found.sellers is _CANCELLED and not confirmed else found
 
 
-def overtaken(kind: MailKind, order: OrderView) -> bool:
-    """Whether what the mail asks for is done or too late by now."""
-    return kind is MailKind.PAYMENT_DECLINED and order.status is not OrderStatus.PENDING
+def overtaken(kind: MailKind, order: OrderView, reader: str) -> bool:
+    """Whether what the mail asks its `reader`, an account, for is done or too late by now."""
+    match kind:
+        case MailKind.PAYMENT_DECLINED:
+            return order.status is not OrderStatus.PENDING
+        case MailKind.SALE_CONFIRMED:
+            own = [part.status for part in order.fulfilments if part.seller_id == reader]
+            ended = order.status in {OrderStatus.CANCELLED, OrderStatus.FAILED}
+            return ended or all(status is FulfilmentStatus.CANCELLED for status in own)
+        case _:
+            return False
 
 
 class Letter(Value):

@@ -67,6 +67,8 @@ class FulfilmentView(Value):
     accepted: bool = False
 
 
+# Only then is there something to send, or a parcel that may come back.
+_SHIPPED_FROM = frozenset({OrderStatus.CONFIRMED, OrderStatus.SHIPPED, OrderStatus.DELIVERED, OrderStatus.COMPLETED})
 _ACCUSING = frozenset({"fraudulent", "lost_card", "merchant_blacklist", "stolen_card"})
 
 
@@ -159,7 +161,11 @@ class OrderView(Value):
         return self.model_copy(update={"payments": tuple(each.for_buyer() for each in self.payments)})
 
     def for_seller(self, seller_id: str) -> Self:
-        """What a seller sees: own lines and fulfilments, where to ship, never the buyer's payment."""
+        """What a seller sees: own lines and fulfilments, where to ship while it is the seller's to ship, no payment."""
+        fulfilments = tuple(each for each in self.fulfilments if each.seller_id == seller_id)
+        ships = self.status in _SHIPPED_FROM and any(
+            each.status is not FulfilmentStatus.CANCELLED for each in fulfilments
+        )
         lines = tuple(line for line in self.lines if line.seller_id == seller_id)
         currency = self.totals.total.currency
 
@@ -177,11 +183,13 @@ class OrderView(Value):
             update={
                 "lines": lines,
                 "totals": totals,
-                "fulfilments": tuple(each for each in self.fulfilments if each.seller_id == seller_id),
+                "fulfilments": fulfilments,
                 "payments": (),
                 "refunds": (),
                 "next_action": None,
                 "discount_code": None,
                 "billing_address": None,
+                "shipping_address": self.shipping_address if ships else None,
+                "notes": self.notes if ships else None,
             }
         )

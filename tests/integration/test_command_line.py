@@ -114,6 +114,18 @@ async def test_the_doctor_says_what_is_wrong_and_how_to_mend_it(
     assert value not in looked.out
 
 
+async def test_settings_that_do_not_go_together_are_named(shell: Shell) -> None:
+    login = {"HOLDFAST_SMTP_TLS": "none", "HOLDFAST_SMTP_PASSWORD": "a marked secret"}
+
+    looked, verified = await shell.run("doctor", "--json", **login), await shell.run("verify", **login)
+
+    assert (looked.status, verified.status) == (1, 2), (looked, verified)
+    for told in (looked.document[0]["seen"], verified.err):
+        assert "HOLDFAST_SMTP_TLS is none" in told
+        assert "HOLDFAST_SMTP_PASSWORD" in told
+    assert "marked" not in looked.out + looked.err + verified.out + verified.err
+
+
 async def test_the_doctor_misses_workers_that_do_not_run(arena: Arena, shell: Shell) -> None:
     bare = RegisterNamespaceRequest(namespace="bare", workflow_execution_retention_period=Duration(seconds=86_400))
     await arena.temporal.workflow_service.register_namespace(bare)

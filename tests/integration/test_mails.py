@@ -5,14 +5,17 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest_asyncio
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 
 import worker as workers
 from activities.mails import MailStep, Posted
 from db import mails
-from domain.mails import LEASE, MailState
+from db.ids import new_id
+from db.tables import EventRow, Mail
+from domain.events import EventType
+from domain.mails import HOUR, HOURLY, LEASE, MailKind, MailState
 from domain.orders import Role
-from tests.support.arena import ADDRESS, Arena
+from tests.support.arena import ADDRESS, Arena, eventually
 from tests.support.mail_side import (
     CONFIRMED,
     PAID,
@@ -25,9 +28,12 @@ from tests.support.mail_side import (
     posting,
     states,
 )
+from tests.support.parts import buy
 from workflows import names
 from workflows.mails import MailWorkflow
 from workflows.policies import TASK_TIMEOUT
+
+ENDED = "Do not ship: order has ended"
 
 
 @pytest_asyncio.fixture
@@ -62,16 +68,107 @@ async def test_a_cancellation_and_its_refund_are_told_to_the_buyer_and_its_end_t
     arena: Arena, post: MailSide
 ) -> None:
     order = await paid(arena)
+    await post.told(PAID)
+    await post.send()
     await arena.insist(order, "cancel")
     await arena.until(order["id"], payment_status="refunded")
-    await post.told(PAID + 3)
+    await post.told(3)
 
     await post.send()
 
     buyer = post.subjects(address(arena, Role.BUYER))
     assert buyer == {CONFIRMED: 1, RECEIVED: 1, "Your order is cancelled": 1, "Refund for your order": 1}
-    assert post.subjects(address(arena, Role.SELLER)) == {SOLD: 1, "Do not ship: order has ended": 1}
+    assert post.subjects(address(arena, Role.SELLER)) == {SOLD: 1, ENDED: 1}
     assert "$26.44" in next(mail.text for mail in post.inbox.mails if "Refund" in mail.subject)
+
+
+async def test_a_sale_that_was_put_off_is_not_told_once_its_order_has_ended(arena: Arena, post: MailSide) -> None:
+    order = await paid(arena)
+    await post.told(PAID)
+    await arena.insist(order, "cancel")
+    await post.told(2)
+
+    posted = await post.send()
+
+    assert posted.dropped == 1
+    assert post.subjects(address(arena, Role.SELLER)) == {ENDED: 1}
+
+
+async def test_whose_part_was_called_off_is_told_once_and_not_asked_to_ship(arena: Arena, post: MailSide) -> None:
+    bought = await buy(arena)
+    sellers = [each["seller_id"] for each in (await arena.order(bought.id))["lines"]]
+    await bought.call_off(0)
+    await arena.until(bought.id, payment_status="partially_refunded")
+    await arena.insist(bought.id, "cancel")
+    await arena.until(bought.id, status="cancelled", payment_status="refunded")
+    # Of the sale the buyer twice, and who still had a part of it; of either part's end the buyer twice, and its seller.
+    await post.told(3 + 3 + 3)
+
+    posted = await post.send()
+
+    assert (posted.sent, posted.dropped) == (8, 1)
+    assert [post.subjects(address(arena, each)) for each in sellers] == [{ENDED: 1}, {ENDED: 1}]
+
+
+async def test_an_account_is_not_written_to_without_end_and_others_are_told_all_the_same(
+    arena: Arena, post: MailSide
+) -> None:
+    pestered, order = await arena.new_account(Role.BUYER), await paid(arena)
+    theirs = await paid(arena, pestered)
+    await post.told(2 * PAID)
+    at = datetime.now(UTC)
+    # Of the last hour: its two and these; what was made before it does not count.
+    await _written_before(arena, theirs["id"], pestered, HOURLY - 3, at)
+    await _written_before(arena, theirs["id"], pestered, HOURLY, at - HOUR - timedelta(minutes=1))
+    for each in (theirs, order):
+        await arena.insist(each, "cancel", Role.ADMIN)
+        await arena.until(each["id"], payment_status="refunded")
+    made, withheld = 0, 0
+
+    async def read() -> bool:
+        nonlocal made, withheld
+        collected = await post.steps.collect(MailStep(at=datetime.now(UTC)))
+        made, withheld = made + collected.made, withheld + collected.withheld
+        return made + withheld == 6
+
+    await eventually(read)
+
+    # Both buyers were to be told of the end and of the refund, and the seller twice: one place was left.
+    assert (made, withheld) == (5, 1)
+    async with arena.database.transaction() as session:
+        recent = select(func.count()).where(Mail.account_id == pestered, Mail.created > at - HOUR)
+        assert await session.scalar(recent) == HOURLY
+
+
+async def _written_before(arena: Arena, order_id: str, account_id: str, count: int, at: datetime) -> None:
+    """So many mails that were made for the account then, each of an event that is no news."""
+    async with arena.database.transaction() as session:
+        for _ in range(count):
+            event = EventRow(
+                id=new_id("evt"),
+                type=EventType.ORDER_HELD,
+                version=1,
+                time=at,
+                source="holdfast",
+                subject=order_id,
+                data={},
+                correlation_id="test",
+            )
+            session.add(event)
+            await session.flush()
+            session.add(
+                Mail(
+                    id=new_id("mai"),
+                    event_id=event.id,
+                    order_id=order_id,
+                    account_id=account_id,
+                    kind=MailKind.ORDER_CANCELLED,
+                    state=MailState.SENT,
+                    attempts=1,
+                    due=at,
+                    created=at,
+                )
+            )
 
 
 async def test_an_unpaid_order_s_end_is_no_news_to_its_seller(arena: Arena, post: MailSide) -> None:

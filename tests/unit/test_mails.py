@@ -143,9 +143,30 @@ def test_pauses_grow_up_to_a_limit() -> None:
 
 
 def test_another_card_is_asked_for_only_while_it_is_needed() -> None:
-    assert not overtaken(MailKind.PAYMENT_DECLINED, order(status=OrderStatus.PENDING))
-    assert overtaken(MailKind.PAYMENT_DECLINED, order())
-    assert not overtaken(MailKind.ORDER_CONFIRMED, order(status=OrderStatus.CANCELLED))
+    assert not overtaken(MailKind.PAYMENT_DECLINED, order(status=OrderStatus.PENDING), ANN)
+    assert overtaken(MailKind.PAYMENT_DECLINED, order(), ANN)
+    assert not overtaken(MailKind.ORDER_CONFIRMED, order(status=OrderStatus.CANCELLED), ANN)
+
+
+def part(seller: str, status: FulfilmentStatus) -> FulfilmentView:
+    return FulfilmentView(id=FULFILMENT, seller_id=seller, status=status)
+
+
+@pytest.mark.parametrize("status", OrderStatus)
+def test_nobody_is_asked_to_ship_for_an_order_that_has_ended(status: OrderStatus) -> None:
+    ended = status in {OrderStatus.CANCELLED, OrderStatus.FAILED}
+
+    assert overtaken(MailKind.SALE_CONFIRMED, order(status=status), BEN) is ended
+    assert not overtaken(MailKind.SALE_CANCELLED, order(status=status), BEN)
+
+
+def test_nobody_is_asked_to_ship_what_was_called_off() -> None:
+    off, on = FulfilmentStatus.CANCELLED, FulfilmentStatus.PENDING
+    sold = order(fulfilments=(part(ANN, off), part(BEN, off), part(BEN, on)))
+
+    assert overtaken(MailKind.SALE_CONFIRMED, sold, ANN)
+    assert not overtaken(MailKind.SALE_CONFIRMED, sold, BEN)
+    assert not overtaken(MailKind.SALE_CANCELLED, sold, ANN)
 
 
 @pytest.mark.parametrize("kind", MailKind)

@@ -25,6 +25,7 @@ from tests.support.sales import ANN, BEN, CAT, ORDER, PAYMENT, PRODUCT
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 SECRET = "pi_1_secret_2"
 HOME = Address(name="Ada Example", line1="1 Quay Street", city="Oakland", country="US")
+NOTES = "At the gate, please."
 OFFICE = Address(name="Ada Billing", line1="9 Ledger Lane", city="Oakland", country="US")
 
 
@@ -103,6 +104,7 @@ def order() -> OrderView:
         shipping_method="standard",
         shipping_address=HOME,
         billing_address=OFFICE,
+        notes=NOTES,
     )
 
 
@@ -119,8 +121,48 @@ def test_a_seller_s_totals_are_those_of_the_own_lines(order: OrderView) -> None:
     )
 
 
-def test_a_seller_sees_where_to_ship_to(order: OrderView) -> None:
-    assert order.for_seller(BEN).shipping_address == HOME
+def with_parts(order: OrderView, **status: FulfilmentStatus) -> OrderView:
+    """The order with the parts of ANN and BEN as said."""
+    of = {ANN: status["ann"], BEN: status["ben"]}
+    parts = tuple(each.model_copy(update={"status": of[each.seller_id]}) for each in order.fulfilments)
+    return order.model_copy(update={"fulfilments": parts})
+
+
+@pytest.mark.parametrize("status", OrderStatus)
+def test_a_seller_sees_where_to_ship_to_of_an_order_that_was_paid_and_stands(
+    order: OrderView, status: OrderStatus
+) -> None:
+    seen = order.model_copy(update={"status": status}).for_seller(BEN)
+
+    stands = status not in {OrderStatus.PENDING, OrderStatus.CANCELLED, OrderStatus.FAILED}
+    assert (seen.shipping_address, seen.notes) == ((HOME, NOTES) if stands else (None, None))
+    assert ("Ada" in seen.model_dump_json()) is stands
+
+
+def test_whose_parts_are_all_called_off_sees_no_longer_where_the_buyer_lives(order: OrderView) -> None:
+    off = with_parts(order, ann=FulfilmentStatus.SHIPPED, ben=FulfilmentStatus.CANCELLED)
+
+    assert (off.for_seller(BEN).shipping_address, off.for_seller(BEN).notes) == (None, None)
+    assert (off.for_seller(ANN).shipping_address, off.for_seller(ANN).notes) == (HOME, NOTES)
+
+
+def test_one_part_that_is_left_is_shipped(order: OrderView) -> None:
+    off = order.fulfilments[0].model_copy(update={"status": FulfilmentStatus.CANCELLED})
+    both = order.model_copy(update={"fulfilments": (off, *order.fulfilments)})
+
+    assert both.for_seller(ANN).shipping_address == HOME
+
+
+def test_who_sells_nothing_of_it_never_sees_where_the_buyer_lives(order: OrderView) -> None:
+    assert (order.for_seller(CAT).shipping_address, order.for_seller(CAT).notes) == (None, None)
+
+
+def test_buyers_and_staff_see_the_address_of_an_order_that_has_ended(order: OrderView) -> None:
+    ended = with_parts(order, ann=FulfilmentStatus.CANCELLED, ben=FulfilmentStatus.CANCELLED).model_copy(
+        update={"status": OrderStatus.CANCELLED}
+    )
+
+    assert (ended.for_buyer().shipping_address, ended.for_buyer().notes) == (HOME, NOTES)
 
 
 @pytest.mark.parametrize("seller", [ANN, BEN])

@@ -67,6 +67,16 @@ def test_mails_need_a_server_and_a_sender() -> None:
     assert (settings.smtp_port, settings.smtp_tls, settings.mail_locale) == (587, "starttls", "en_US")
 
 
+@pytest.mark.parametrize("login", [{"smtp_username": "shop"}, {"smtp_password": "a marked secret"}], ids=str)
+def test_a_login_at_the_mail_server_is_not_sent_in_clear(login: dict[str, str]) -> None:
+    with pytest.raises(ValidationError, match="HOLDFAST_SMTP_TLS is none, and HOLDFAST_SMTP_USERNAME") as caught:
+        given(smtp_tls="none", **login)
+
+    assert "marked" not in str(caught.value)
+    assert given(smtp_tls="none").smtp_tls == "none"
+    assert given(smtp_tls="starttls", **login).smtp_tls == "starttls"
+
+
 def test_what_is_wrong_is_said_without_what_was_given() -> None:
     with pytest.raises(ValidationError) as caught:
         given(smtp_host="mail.example", jwt_secret="a marked secret", access_token_seconds="a marked number")
