@@ -18,6 +18,7 @@ HoldfastError
 │                              OrderHeld  OrderNotHeld  OwnAccount  LastAdministrator  AccountStatusFixed
 │                              AccountHasOpenOrders  AccountHasOpenSales  AccountHasUnsettledMoney
 │                              CategoryExists  CategoryInUse  CategoriesFull  CartCheckedOut  CartChanged
+│                              CartsExhausted
 │                              AccountBusy  DiscountUsedUp  DiscountCodeTaken  FulfilmentNotCancellable
 ├── Unprocessable 422          BodyInvalid  MixedCurrencies  ProductUnavailable  ShippingUnavailable
 │                              CurrencyUnsupported  TotalTooLarge  FulfilmentRequired  PasswordUnfit
@@ -88,6 +89,7 @@ from domain.errors.catalogue import (
     CartCheckedOut,
     CartEmpty,
     CartFull,
+    CartsExhausted,
     CategoriesFull,
     CategoryCycle,
     CategoryExists,
@@ -160,6 +162,7 @@ __all__ = [
     "CartCheckedOut",
     "CartEmpty",
     "CartFull",
+    "CartsExhausted",
     "CategoriesFull",
     "CategoryCycle",
     "CategoryExists",
