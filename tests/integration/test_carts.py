@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from db import carts
 from db.ids import new_id
 from db.tables import CartItem
 from domain.carts import MAX_ITEMS, MAX_OPEN
@@ -51,6 +52,19 @@ async def test_a_buyer_has_so_many_open_carts_and_two_calls_at_once_do_not_make_
     assert (await check_out(arena, last)).status_code == 201
     assert (await send(arena, "POST", "/v1/carts", Role.BUYER)).status_code == 201
     assert (await send(arena, "POST", "/v1/carts", Role.BUYER)).status_code == 409
+
+
+async def test_a_call_waits_for_another_that_takes_the_last_place(arena: Arena) -> None:
+    for _ in range(MAX_OPEN - 1):
+        await new_cart(arena)
+
+    async with arena.database.transaction() as session:
+        await carts.begin(session, arena.people[Role.BUYER], datetime.now(UTC))
+        second = asyncio.create_task(send(arena, "POST", "/v1/carts", Role.BUYER))
+        # Long enough to be answered, if it did not wait.
+        await asyncio.wait([second], timeout=0.5)
+
+    assert (await second).status_code == 409
 
 
 async def test_pieces_are_put_in_changed_and_taken_out(arena: Arena) -> None:
