@@ -2,17 +2,32 @@
 
 from datetime import datetime
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.ids import new_id
-from db.tables import Cart, CartItem, Product, Stock
-from domain.carts import MAX_ITEMS, MAX_PIECES, CartItemView, CartStatus, CartView
-from domain.errors import CartChanged, CartCheckedOut, CartFull, ProductUnavailable, ResourceNotFound
+from db.tables import Account, Cart, CartItem, Product, Stock
+from domain.carts import MAX_ITEMS, MAX_OPEN, MAX_PIECES, CartItemView, CartStatus, CartView
+from domain.errors import (
+    CartChanged,
+    CartCheckedOut,
+    CartFull,
+    CartsExhausted,
+    ProductUnavailable,
+    ResourceNotFound,
+)
 from domain.money import Money
 
 
 async def begin(session: AsyncSession, buyer_id: str, at: datetime) -> Cart:
+    """A new cart of the buyer's. Raises CartsExhausted.
+
+    Open ones are counted under the lock of the buyer's account: of calls at once each counts those before it.
+    """
+    await session.execute(select(Account.id).where(Account.id == buyer_id).with_for_update(key_share=True))
+    mine = select(func.count()).where(Cart.buyer_id == buyer_id, Cart.order_id.is_(None))
+    if (await session.scalar(mine) or 0) >= MAX_OPEN:
+        raise CartsExhausted(limit=MAX_OPEN)
     cart = Cart(id=new_id("crt"), buyer_id=buyer_id, created=at, updated=at)
     session.add(cart)
     await session.flush()

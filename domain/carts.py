@@ -13,6 +13,8 @@ from domain.values import Value
 # As many lines as an order takes, and as many pieces as a line does.
 MAX_ITEMS = 200
 MAX_PIECES = 100_000
+# Open carts of one buyer: what is never ordered is kept, and is not to grow without end.
+MAX_OPEN = 20
 
 
 class CartStatus(StrEnum):

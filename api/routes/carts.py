@@ -69,9 +69,9 @@ class Validation(Value):
     problems: tuple[CartProblem, ...]
 
 
-@router.post("", operation_id="createCart", status_code=201)
+@router.post("", operation_id="createCart", status_code=201, responses={409: {}})
 async def create_cart(caller: Buyer, wired: Wired, response: Response) -> CartView:
-    """A new cart with nothing in it."""
+    """A new cart with nothing in it; a buyer has 20 open ones at most."""
     async with wired.database.transaction() as session:
         view = await carts.view(session, await carts.begin(session, caller.account_id, now()))
     response.headers["Location"] = f"/v1/carts/{view.id}"

@@ -18,6 +18,7 @@ HoldfastError
 │                              OrderHeld  OrderNotHeld  OwnAccount  LastAdministrator  AccountStatusFixed
 │                              AccountHasOpenOrders  AccountHasOpenSales  AccountHasUnsettledMoney
 │                              CategoryExists  CategoryInUse  CategoriesFull  CartCheckedOut  CartChanged
+│                              CartsExhausted
 │                              AccountBusy  DiscountUsedUp  DiscountCodeTaken  FulfilmentNotCancellable
 │                              CommandsExhausted
 ├── Unprocessable 422          BodyInvalid  MixedCurrencies  ProductUnavailable  ShippingUnavailable
@@ -89,6 +90,7 @@ from domain.errors.catalogue import (
     CartCheckedOut,
     CartEmpty,
     CartFull,
+    CartsExhausted,
     CategoriesFull,
     CategoryCycle,
     CategoryExists,
@@ -162,6 +164,7 @@ __all__ = [
     "CartCheckedOut",
     "CartEmpty",
     "CartFull",
+    "CartsExhausted",
     "CategoriesFull",
     "CategoryCycle",
     "CategoryExists",

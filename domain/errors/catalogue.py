@@ -108,6 +108,11 @@ class CartEmpty(Unprocessable):
     sentence = "The cart has nothing in it."
 
 
+class CartsExhausted(Conflict):
+    code = "carts_exhausted"
+    sentence = "An account has at most {limit} open carts; go on with one of them, or check one out."
+
+
 class CartFull(Unprocessable):
     code = "cart_full"
     sentence = "A cart takes at most {limit} {what}."

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from db import carts
 from db.ids import new_id
 from db.tables import CartItem
-from domain.carts import MAX_ITEMS
+from domain.carts import MAX_ITEMS, MAX_OPEN
 from domain.orders import Role
 from tests.support.arena import Arena
 from tests.support.carts import THERE, check_out, in_it, new_cart, put, seen
@@ -38,6 +39,34 @@ async def test_a_new_cart_has_nothing_in_it(arena: Arena) -> None:
     assert made.headers["Location"] == f"/v1/carts/{cart['id']}"
     assert (cart["object"], cart["status"], cart["order_id"], cart["items"]) == ("cart", "open", None, [])
     assert await seen(arena, cart) == cart
+
+
+async def test_a_buyer_has_so_many_open_carts_and_two_calls_at_once_do_not_make_more(arena: Arena) -> None:
+    last = [await new_cart(arena) for _ in range(MAX_OPEN - 1)][-1]
+
+    at_once = await asyncio.gather(*(send(arena, "POST", "/v1/carts", Role.BUYER) for _ in range(6)))
+
+    assert sorted(each.status_code for each in at_once) == [201, *[409] * 5]
+    assert {each.json()["code"] for each in at_once if each.status_code == 409} == {"carts_exhausted"}
+    assert (await send(arena, "POST", "/v1/carts", await another(arena, Role.BUYER))).status_code == 201
+    # What is checked out is open no more.
+    await put(arena, last, await arena.product())
+    assert (await check_out(arena, last)).status_code == 201
+    assert (await send(arena, "POST", "/v1/carts", Role.BUYER)).status_code == 201
+    assert (await send(arena, "POST", "/v1/carts", Role.BUYER)).status_code == 409
+
+
+async def test_a_call_waits_for_another_that_takes_the_last_place(arena: Arena) -> None:
+    for _ in range(MAX_OPEN - 1):
+        await new_cart(arena)
+
+    async with arena.database.transaction() as session:
+        await carts.begin(session, arena.people[Role.BUYER], datetime.now(UTC))
+        second = asyncio.create_task(send(arena, "POST", "/v1/carts", Role.BUYER))
+        # Long enough to be answered, if it did not wait.
+        await asyncio.wait([second], timeout=0.5)
+
+    assert (await second).status_code == 409
 
 
 async def test_pieces_are_put_in_changed_and_taken_out(arena: Arena) -> None:
