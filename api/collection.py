@@ -37,7 +37,17 @@ _VARIABLES = {
     examples.PASSWORD: "password",
     examples.BODIES["refreshToken"]["refresh_token"]: "refresh_token",
 }
-_PRESET = {"base_url": "http://127.0.0.1:8080", "email": examples.EMAIL, "password": ""}
+_PRESET = {"base_url": "http://127.0.0.1:8080", "email": examples.EMAIL, "password": "", "provider": "stripe"}
+_HOW = """
+
+Set `password`, send Log In, then List Products, then Place Order, one by one; a login lasts a quarter of an hour. With \
+another `email` you are another: seller@example.com, admin@example.com. The last folder ends sessions and accounts."""
+# What nobody wants in the middle of a run.
+_LAST, _ENDING = "Ends sessions and accounts", {"logOut", "endSession", "eraseMe"}
+# A stream does not end: clients of collections would wait for it.
+_LEFT_OUT = {"followOrder"}
+# Whose bearer is not the logged-in one.
+_BEARERS = {"metrics": "metrics_token"}
 
 
 def collection(document: dict[str, Any]) -> dict[str, Any]:
@@ -45,14 +55,23 @@ def collection(document: dict[str, Any]) -> dict[str, Any]:
     folders: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
-            folders[operation["tags"][0]].append(_request(path, method.upper(), operation))
-    names = sorted({*_PRESET, "provider", *(name for told in _TOLD.values() for name in told)})
+            identity = operation["operationId"]
+            if identity not in _LEFT_OUT:
+                folder = _LAST if identity in _ENDING else operation["tags"][0]
+                folders[folder].append(_request(path, method.upper(), operation))
+    folders[_LAST] = folders.pop(_LAST)
+    names = sorted({*_PRESET, *_BEARERS.values(), *(name for told in _TOLD.values() for name in told)})
+    description = document["info"]["description"] + _HOW
     return {
-        "info": {"name": document["info"]["title"], "description": document["info"]["description"], "schema": _SCHEMA},
-        "auth": {"type": "bearer", "bearer": [{"key": "token", "value": "{{access_token}}", "type": "string"}]},
+        "info": {"name": document["info"]["title"], "description": description, "schema": _SCHEMA},
+        "auth": _bearer("access_token"),
         "variable": [{"key": name, "value": _PRESET.get(name, "")} for name in names],
         "item": [{"name": tag, "item": items} for tag, items in folders.items()],
     }
+
+
+def _bearer(variable: str) -> dict[str, Any]:
+    return {"type": "bearer", "bearer": [{"key": "token", "value": f"{{{{{variable}}}}}", "type": "string"}]}
 
 
 def _request(path: str, method: str, operation: dict[str, Any]) -> dict[str, Any]:
@@ -65,6 +84,8 @@ def _request(path: str, method: str, operation: dict[str, Any]) -> dict[str, Any
     }
     if not operation["security"]:
         request["auth"] = {"type": "noauth"}
+    if operation["operationId"] in _BEARERS:
+        request["auth"] = _bearer(_BEARERS[operation["operationId"]])
     body = examples.BODIES.get(operation["operationId"])
     if body is not None:
         request["body"] = {"mode": "raw", "raw": _with_variables(body), "options": {"raw": {"language": "json"}}}
@@ -80,6 +101,9 @@ def _headers(operation: dict[str, Any]) -> Iterator[dict[str, str]]:
         yield {"key": "Content-Type", "value": "application/json"}
     if any(each["name"] == "Idempotency-Key" for each in operation.get("parameters", ())):
         yield {"key": "Idempotency-Key", "value": "{{$guid}}"}
+    if any(each["name"] == "If-Match" for each in operation.get("parameters", ())):
+        # Whatever the version is: a page of one's own sends the one that it showed.
+        yield {"key": "If-Match", "value": "*"}
 
 
 def _with_variables(body: Any) -> str:  # noqa: ANN401 - JSON

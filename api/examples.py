@@ -47,7 +47,7 @@ BODIES: dict[str, Any] = {
     "tryDiscount": {"code": "SPRING", "items": _ITEMS},
     "addCartItem": _ITEMS[0],
     "changeCartItem": {"quantity": 3},
-    "checkOutCart": {"shipping_address": _ADDRESS, "payment": _CARD, "discount_code": "SPRING"},
+    "checkOutCart": {"shipping_address": _ADDRESS, "payment": _CARD},
     "placeOrder": {"items": _ITEMS, "shipping_address": _ADDRESS, "payment": _CARD},
     "payOrder": {"payment": _CARD},
     "shipOrder": {"carrier": "DHL", "tracking_number": "JD014600003828"},

@@ -1,6 +1,6 @@
 """The one writer of carts; a cart is changed under its lock, and never again once it is checked out."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,14 +18,18 @@ from domain.errors import (
 )
 from domain.money import Money
 
+_FORGOTTEN = timedelta(days=1)
+
 
 async def begin(session: AsyncSession, buyer_id: str, at: datetime) -> Cart:
     """A new cart of the buyer's. Raises CartsExhausted.
 
-    Open ones are counted under the lock of the buyer's account: of calls at once each counts those before it.
+    Open ones that were touched within a day are counted: whoever lost the id of one is not barred for ever. That is under
+    the lock of the buyer's account: of calls at once each counts those before it.
     """
     await session.execute(select(Account.id).where(Account.id == buyer_id).with_for_update(key_share=True))
-    mine = select(func.count()).where(Cart.buyer_id == buyer_id, Cart.order_id.is_(None))
+    used = Cart.updated > at - _FORGOTTEN
+    mine = select(func.count()).where(Cart.buyer_id == buyer_id, Cart.order_id.is_(None), used)
     if (await session.scalar(mine) or 0) >= MAX_OPEN:
         raise CartsExhausted(limit=MAX_OPEN)
     cart = Cart(id=new_id("crt"), buyer_id=buyer_id, created=at, updated=at)

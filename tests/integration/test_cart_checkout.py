@@ -6,6 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from db import carts
 from domain.orders import Role
 from tests.support.arena import Arena, same
 from tests.support.carts import THERE, check_out, checkout, in_it, new_cart, put, seen
@@ -54,6 +55,21 @@ async def test_checkouts_at_once_with_different_keys_make_one_order(arena: Arena
     assert (await arena.get(f"/v1/products/{product}"))["stock"] == 48
     assert (await arena.truth(order["id"])).items() >= {"intents": 1, "captures": 1}.items()
     assert len([each for each in arena.stripe.requests() if each["path"] == "/v1/payment_intents"]) == 1
+
+
+async def test_an_order_waits_for_another_that_takes_its_cart(arena: Arena) -> None:
+    product = await arena.product()
+    cart = await new_cart(arena, (product, 2))
+    other = (await arena.place(product)).json()["id"]
+
+    async with arena.database.transaction() as session:
+        await carts.check_out(session, cart["id"], cart["version"], other)
+        await session.flush()
+        second = asyncio.create_task(check_out(arena, cart, "second"))
+        # Long enough to take the cart for open, if it did not wait.
+        await asyncio.wait([second], timeout=0.5)
+
+    assert ((await second).status_code, (await second).json()["code"]) == (409, "cart_checked_out")
 
 
 async def test_checkouts_at_once_with_one_key_get_one_answer(arena: Arena) -> None:

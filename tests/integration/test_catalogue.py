@@ -4,10 +4,10 @@ import asyncio
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from db.ids import new_id
-from db.tables import OrderLine
+from db.tables import OrderLine, Product
 from domain.orders import Role
 from tests.support.arena import Arena, order_body
 from tests.support.catalogue import another, category, event_data, listed, new_product, send
@@ -111,6 +111,21 @@ async def test_of_changes_at_once_to_one_version_one_is_made(arena: Arena) -> No
     seen = (await send(arena, "GET", path)).json()
     assert (seen["name"], seen["version"]) == (won, 2)
     assert len(await event_data(arena, product["id"], "product.updated")) == 1
+
+
+async def test_a_change_waits_for_another_of_the_same_product(arena: Arena) -> None:
+    product = await new_product(arena)
+
+    async with arena.database.transaction() as session:
+        first = update(Product).where(Product.id == product["id"])
+        await session.execute(first.values(name="First", version=Product.version + 1))
+        second = asyncio.create_task(
+            send(arena, "PATCH", f"/v1/products/{product['id']}", Role.SELLER, {"name": "Second"}, match='"1"')
+        )
+        # Long enough to take the version for the last one, if it did not wait.
+        await asyncio.wait([second], timeout=0.5)
+
+    assert (await second).status_code == 412
 
 
 async def test_another_seller_finds_no_such_product_to_change(arena: Arena) -> None:

@@ -14,7 +14,7 @@ SHOPPING = (
         "api/versions.py",
         "if self.tags and self.tags.isdisjoint(",
         "if not self.tags and self.tags.isdisjoint(",
-        (_CATALOGUE + "test_of_changes_at_once_to_one_version_one_is_made",),
+        (_CATALOGUE + "test_a_change_waits_for_another_of_the_same_product",),
     ),
     Bug(
         "product_not_locked",
@@ -71,7 +71,7 @@ SHOPPING = (
         "db/carts.py",
         "session.get_one(Cart, cart_id, with_for_update=True)",
         "session.get_one(Cart, cart_id)",
-        (_CHECKOUT + "test_checkouts_at_once_with_different_keys_make_one_order",),
+        (_CHECKOUT + "test_an_order_waits_for_another_that_takes_its_cart",),
     ),
     Bug(
         "changed_cart_closed",
