@@ -40,8 +40,9 @@ _VARIABLES = {
 _PRESET = {"base_url": "http://127.0.0.1:8080", "email": examples.EMAIL, "password": "", "provider": "stripe"}
 _HOW = """
 
-Set `password`, send Log In, then List Products, then Place Order, one by one; a login lasts a quarter of an hour. With \
-another `email` you are another: seller@example.com, admin@example.com. The last folder ends sessions and accounts."""
+Set `password`, send Log In, then List Products, then Place Order, one by one; a login lasts a quarter of an hour. \
+With another `email` you are somebody else: seller@example.com, admin@example.com. The last folder ends sessions and \
+accounts."""
 # What nobody wants in the middle of a run.
 _LAST, _ENDING = "Ends sessions and accounts", {"logOut", "endSession", "eraseMe"}
 # A stream does not end: clients of collections would wait for it.

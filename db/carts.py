@@ -24,8 +24,8 @@ _FORGOTTEN = timedelta(days=1)
 async def begin(session: AsyncSession, buyer_id: str, at: datetime) -> Cart:
     """A new cart of the buyer's. Raises CartsExhausted.
 
-    Open ones that were touched within a day are counted: whoever lost the id of one is not barred for ever. That is under
-    the lock of the buyer's account: of calls at once each counts those before it.
+    Open ones that were touched within a day are counted, for whoever lost the id of one is not to be barred for ever;
+    under the lock of the buyer's account: of calls at once each counts those before it.
     """
     await session.execute(select(Account.id).where(Account.id == buyer_id).with_for_update(key_share=True))
     used = Cart.updated > at - _FORGOTTEN

@@ -114,7 +114,6 @@ async def test_a_refused_order_leaves_the_cart_open(arena: Arena) -> None:
     assert (await seen(arena, cart))["order_id"] == placed.json()["id"]
 
 
-@pytest.mark.idle
 @pytest.mark.parametrize(
     ("more", "status", "code"),
     [

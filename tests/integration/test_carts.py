@@ -41,6 +41,7 @@ async def test_a_new_cart_has_nothing_in_it(arena: Arena) -> None:
     assert await seen(arena, cart) == cart
 
 
+@pytest.mark.idle(False)
 async def test_a_buyer_has_so_many_open_carts_and_two_calls_at_once_do_not_make_more(arena: Arena) -> None:
     last = [await new_cart(arena) for _ in range(MAX_OPEN - 1)][-1]
 
