@@ -2,12 +2,13 @@
 
 import asyncio
 import hashlib
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
 
+from db import refresh_tokens
 from db.tables import Account, RefreshToken, TokenFamily
 from domain.accounts import AccountStatus
 from domain.orders import Role
@@ -146,6 +147,20 @@ async def test_twenty_exchanges_at_once_make_one_successor(desk: FrontDesk) -> N
     assert {each.status_code for each in answers} == {200}
     assert len({each.json()["refresh_token"] for each in answers}) == 1
     assert await rows(desk) == (1, 2)
+
+
+async def test_an_exchange_waits_for_another_of_the_same_token(desk: FrontDesk) -> None:
+    someone = await desk.logged_in()
+    token = someone.tokens["refresh_token"]
+
+    async with desk.database.transaction() as session:
+        first = await refresh_tokens.exchange(session, token, SignInRules(), datetime.now(UTC), "test")
+        second = asyncio.create_task(someone.refresh(token))
+        # Long enough to take the token for unused, if it did not wait.
+        await asyncio.wait([second], timeout=0.5)
+
+    assert first is not None
+    assert (await second).json()["refresh_token"] == first.token
 
 
 async def test_an_exchange_and_a_theft_at_once_leave_one_chain_or_none(desk: FrontDesk) -> None:

@@ -26,7 +26,7 @@ ADMITTING = (
         "db/refresh_tokens.py",
         "TokenFamily.id.in_(of_token)).with_for_update())",
         "TokenFamily.id.in_(of_token)))",
-        (_ROTATION + "test_twenty_exchanges_at_once_make_one_successor",),
+        (_ROTATION + "test_an_exchange_waits_for_another_of_the_same_token",),
     ),
     Bug(
         "login_survives_a_new_password",

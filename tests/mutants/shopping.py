@@ -14,7 +14,7 @@ SHOPPING = (
         "api/versions.py",
         "if self.tags and self.tags.isdisjoint(",
         "if not self.tags and self.tags.isdisjoint(",
-        (_CATALOGUE + "test_a_change_waits_for_another_of_the_same_product",),
+        (_CATALOGUE + "test_of_changes_at_once_to_one_version_one_is_made",),
     ),
     Bug(
         "product_not_locked",
@@ -22,7 +22,7 @@ SHOPPING = (
         "db/catalogue.py",
         'with_for_update={"key_share": True} if lock else None',
         "with_for_update=None",
-        (_CATALOGUE + "test_of_changes_at_once_to_one_version_one_is_made",),
+        (_CATALOGUE + "test_a_change_waits_for_another_of_the_same_product",),
     ),
     Bug(
         "set_aside_shown",
