@@ -2,15 +2,17 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 import httpx2
+from sqlalchemy import update
 
 from api.tokens import Tokens
 from db import incidents
 from db.ids import new_id
+from db.tables import Cart
 from domain.incidents import IncidentKind
 from domain.orders import Role
 from tests.support.arena import ADDRESS, SIGNING_KEY, Arena
@@ -91,6 +93,9 @@ class World:
 
     async def cart_item(self) -> str:
         """The ids of a cart of the buyer and of what is in it."""
+        async with self.arena.database.transaction() as session:
+            # A buyer has few carts a day: those before are of the day before.
+            await session.execute(update(Cart).values(updated=Cart.updated - timedelta(days=2)))
         cart = (await self.arena.post("/v1/carts", {})).json()["id"]
         filled = await self.arena.post(f"/v1/carts/{cart}/items", (await _goods(self))[0])
         return f"{cart} {filled.json()['items'][0]['id']}"
@@ -186,6 +191,11 @@ async def _many(world: World) -> Any:
     return {"ids": [await world.order()]}
 
 
+async def _credentials(_: World) -> Any:
+    """Somebody else's each time: wrong ones are counted."""
+    return {"email": f"{new_id('acc')}@example.com", "password": PASSWORD}
+
+
 async def _registration(_: World) -> Any:
     return {"email": f"{new_id('acc')}@example.com", "password": PASSWORD, "name": "Ann", "role": "buyer"}
 
@@ -194,7 +204,6 @@ _OF_ORDER = {Who.BUYER: 200, Who.SELLER: 200, Who.ADMIN: 200}
 _NOT_STAFF = (*BUYERS, *SELLERS)
 _NOT_BUYERS = (*SELLERS, Who.ADMIN)
 _TRACKING = {"carrier": "DHL", "tracking_number": "JD01"}
-_CREDENTIALS = {"email": "nobody@example.com", "password": PASSWORD}
 _PRODUCT = {"name": "Cleat", "price": {"amount": 900, "currency": "USD"}}
 
 ROWS = {
@@ -205,8 +214,8 @@ ROWS = {
     # Prometheus has a token of its own.
     "metrics": Row(public=401),
     "register": Row(public=201, body=_registration),
-    "logIn": Row(public=401, body=sent(**_CREDENTIALS)),
-    "openSession": Row(public=401, body=sent(**_CREDENTIALS)),
+    "logIn": Row(public=401, body=_credentials),
+    "openSession": Row(public=401, body=_credentials),
     "getSession": Row(public=401),
     "endSession": Row(public=204),
     "refreshToken": Row(public=401, body=sent(refresh_token="x" * 43)),
