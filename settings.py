@@ -143,7 +143,7 @@ class Settings(BaseSettings):
     # Where calls are counted: `memory://` for one process, `redis://…` for several.
     rate_limit_store: SecretStr = SecretStr("memory://")
 
-    # What a reader of the API's /metrics presents as its bearer token; without one there is no /metrics.
+    # What a reader of the API's /metrics presents as its bearer token; without one nobody reads them.
     metrics_token: Annotated[SecretStr, Field(min_length=16)] | None = None
     # Where a worker's metrics, and those of Temporal's SDK in it, are read without a token: host:port each.
     worker_metrics_address: Listener | None = None

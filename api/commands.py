@@ -46,7 +46,7 @@ DONE: dict[int | str, dict[str, Any]] = {
     202: {"model": OrderView, "description": "Accepted; look again at the Location."},
 }
 # A workflow takes 2,000 updates in its life: those of staff have to find room.
-# https://docs.temporal.io/cloud/limits#per-workflow-execution-update-limits
+# https://docs.temporal.io/self-hosted-guide/defaults
 _AT_MOST = 500
 # Refusals by a status of the order or its payment.
 _BY_STATUS = (

@@ -18,6 +18,7 @@ from domain.errors import (
 )
 from domain.money import Money
 
+# A cart that nobody touched for so long is no longer counted.
 _FORGOTTEN = timedelta(days=1)
 
 
