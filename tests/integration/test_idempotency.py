@@ -2,13 +2,16 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import psycopg
-from sqlalchemy import update
+from sqlalchemy import select, update
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.service import RPCError, RPCStatusCode
 
+from api.deps import Principal
+from api.idempotency import Call
 from db.ids import new_id
 from db.tables import Product, Request
 from domain.orders import Role
@@ -228,3 +231,33 @@ def asked(buyer: str, order: str) -> Request:
         verb="cancel",
         created=datetime.now(UTC) - timedelta(minutes=1),
     )
+
+
+async def test_no_answer_is_kept_beside_a_body_that_was_erased(arena: Arena) -> None:
+    product = await arena.product()
+    first = await arena.place(product, key="erased")
+    async with arena.database.transaction() as session:
+        await session.execute(update(Request).values(body=None, status=None, response=None))
+
+    again = await arena.place(product, key="erased")
+
+    assert (again.status_code, again.json()["id"]) == (201, first.json()["id"])
+    async with arena.database.transaction() as session:
+        assert list(await session.scalars(select(Request.response))) == [None]
+
+
+def test_a_field_that_is_left_out_is_the_same_call_as_one_that_is_null_or_empty() -> None:
+    old, new = (called({"reason": "mine", **more}) for more in ({}, {"fulfilment_id": None, "note": ""}))
+
+    assert old.fingerprint == new.fingerprint
+    assert called({"reason": "mine", "restock": False}).fingerprint != old.fingerprint
+
+
+def called(body: dict[str, Any]) -> Call[None]:
+    """A call with this body, which nobody makes."""
+
+    async def unused(*_: Any) -> Any:
+        raise AssertionError
+
+    caller = Principal(account_id=new_id("acc"), role=Role.BUYER)
+    return Call(caller, "POST /v1/orders", body, new_id("ord"), recall=unused, prepare=unused, act=unused)
