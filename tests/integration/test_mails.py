@@ -86,7 +86,8 @@ async def test_a_sale_that_was_put_off_is_not_told_once_its_order_has_ended(aren
     order = await paid(arena)
     await post.told(PAID)
     await arena.insist(order, "cancel")
-    await post.told(2)
+    await arena.until(order["id"], payment_status="refunded")
+    await post.told(3)
 
     posted = await post.send()
 
