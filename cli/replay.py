@@ -12,7 +12,6 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 from temporalio.worker import Replayer
 
-import worker as workers
 from cli.settled import leave
 from workflows.connecting import connect
 
@@ -57,6 +56,8 @@ async def _replayed(named: Mapping[str, WorkflowHistory | None], most: int) -> i
 
 
 def _replayer() -> Replayer:
+    import worker as workers  # noqa: PLC0415 - a second, which only this verb takes
+
     return Replayer(workflows=workers.WORKFLOWS, data_converter=pydantic_data_converter)
 
 

@@ -5,7 +5,7 @@ import json
 import shutil
 import sysconfig
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sandbox.children import Child, Program
@@ -42,6 +42,7 @@ class TemporalServer:
         port: int,
         ui_port: int,
         namespace: str = NAMESPACE,
+        more_namespaces: Sequence[str] = (),
         search_attributes: Mapping[str, str] | None = None,
         persistent: bool = True,
         dynamic_config: Mapping[str, str] | None = None,
@@ -50,6 +51,7 @@ class TemporalServer:
         self.port = port
         self.ui_port = ui_port
         self.namespace = namespace
+        self.more_namespaces = tuple(more_namespaces)
         self.search_attributes = dict(search_attributes or {})
         self.persistent = persistent
         self.dynamic_config = {**_DYNAMIC_CONFIG, **(dynamic_config or {})}
@@ -127,7 +129,8 @@ class TemporalServer:
                 *(binary(), "server", "start-dev", "--ip", LOOPBACK, "--port", str(self.port)),
                 *("--ui-port", str(self.ui_port), "--ui-disable-news-fetch"),
                 *("--http-port", str(http), "--metrics-port", str(metrics)),
-                *("--namespace", self.namespace, "--log-level", "error"),
+                *(word for each in (self.namespace, *self.more_namespaces) for word in ("--namespace", each)),
+                *("--log-level", "error"),
                 *self._storage(),
                 *_pairs("--search-attribute", self.search_attributes),
                 *_pairs("--dynamic-config-value", self.dynamic_config),

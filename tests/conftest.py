@@ -1,4 +1,4 @@
-"""Real servers for all tests: one PostgreSQL a test process, a migrated database and a Temporal server a test."""
+"""Real servers for all tests: PostgreSQL and Temporal a test process, a migrated database and a namespace a test."""
 
 import logging
 import os
@@ -15,16 +15,31 @@ from db.migrate import upgrade
 from db.session import Database
 from sandbox.ports import free_port
 from sandbox.postgres import Postgres
+from sandbox.ready import Temporal
 from sandbox.temporal import TemporalServer
 from tests.support.arena import Arena
 from tests.support.front_desk import FrontDesk, open_desk
-from tests.support.servers import absent_temporal, own_arena, own_database, own_database_name, own_temporal
+from tests.support.servers import (
+    SharedTemporal,
+    absent_temporal,
+    known,
+    own_arena,
+    own_database,
+    own_database_name,
+    own_temporal,
+)
+from worker import settle_heap
 
 # A database is made ten times cheaper where files are kept in memory, if there is room for those of all tests.
 MEMORY, ROOM = Path("/dev/shm"), 4 << 30  # noqa: S108 - as `scratch`, a directory of our own in there
 
 # An access line for every poll of a waiting test would bury what matters.
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected lives as long as the process: the collector need not walk it in every test."""
+    settle_heap()
 
 
 @pytest.fixture(scope="session")
@@ -80,22 +95,44 @@ def _idle(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest_asyncio.fixture
-async def temporal(scratch: Path, request: pytest.FixtureRequest) -> AsyncIterator[TemporalServer]:
-    """A Temporal server of the test's own: queues are named the same in every system.
+async def temporal_server(scratch: Path, request: pytest.FixtureRequest) -> AsyncIterator[TemporalServer]:
+    """A Temporal server of the test's own, for those that stop it.
 
-    It forgets everything when it is killed, unless the test is marked `lasting_temporal`; for one that is marked `idle`
-    it is never there.
+    It forgets everything when it is killed, unless the test is marked `lasting_temporal`.
     """
-    if _idle(request):
-        yield absent_temporal(scratch)
-        return
     lasting = request.node.get_closest_marker("lasting_temporal") is not None
     async with own_temporal(scratch, persistent=lasting) as server:
         yield server
 
 
+@pytest_asyncio.fixture(scope="session")
+async def shared_temporal(scratch: Path) -> AsyncIterator[SharedTemporal]:
+    shared = SharedTemporal(scratch)
+    yield shared
+    await shared.close()
+
+
 @pytest_asyncio.fixture
-async def arena(database: Database, temporal: TemporalServer, request: pytest.FixtureRequest) -> AsyncIterator[Arena]:
+async def lent_namespace(shared_temporal: SharedTemporal) -> Temporal:
+    return await shared_temporal.lend()
+
+
+@pytest.fixture
+def temporal(request: pytest.FixtureRequest) -> Temporal:
+    """The test's own server if it has one, or a namespace of its own: queues are named the same in every system.
+
+    For a test that is marked `idle` it is never there.
+    """
+    if _idle(request):
+        return absent_temporal()
+    if "temporal_server" in request.fixturenames:
+        return known(request.getfixturevalue("temporal_server"))
+    lent: Temporal = request.getfixturevalue("lent_namespace")
+    return lent
+
+
+@pytest_asyncio.fixture
+async def arena(database: Database, temporal: Temporal, request: pytest.FixtureRequest) -> AsyncIterator[Arena]:
     """The whole system, with the provider's webhooks on; of an `idle` test, without workers."""
     async with own_arena(database, temporal, working=not _idle(request)) as opened:
         yield opened

@@ -21,7 +21,7 @@ from db.ids import new_id
 from db.passwords import hash_password
 from db.tables import Account
 from domain.orders import Role
-from sandbox.temporal import TemporalServer
+from sandbox.ready import Temporal
 from tests.support.arena import Arena, eventually
 
 PROGRAM = Path(sys.executable).with_name("holdfast")
@@ -61,7 +61,7 @@ class Shell:
 
 
 @pytest.fixture
-def shell(arena: Arena, temporal: TemporalServer) -> Shell:
+def shell(arena: Arena, temporal: Temporal) -> Shell:
     return Shell(
         {
             "COLUMNS": "200",

@@ -18,7 +18,7 @@ from db.session import Database
 from domain.incidents import IncidentKind
 from domain.orders import Role
 from providers.observed import ObservedGateway
-from sandbox.temporal import TemporalServer
+from sandbox.ready import Temporal
 from tests.support.arena import Arena, eventually, free_listener, open_arena
 from tests.support.stripe_sandbox import open_sandbox
 from workflows import names
@@ -34,11 +34,11 @@ def counted() -> WorkerMetrics:
 
 
 @pytest_asyncio.fixture
-async def observed(database: Database, temporal: TemporalServer, counted: WorkerMetrics) -> AsyncIterator[Arena]:
+async def observed(database: Database, temporal: Temporal, counted: WorkerMetrics) -> AsyncIterator[Arena]:
     with open_sandbox(None) as stripe:
         async with open_arena(
             database,
-            temporal.address,
+            temporal,
             stripe,
             free_listener(),
             edge=Edge(metrics_token="a reader's own token"),

@@ -38,10 +38,10 @@ async def frozen(server: TemporalServer) -> AsyncIterator[None]:
 
 
 async def test_without_temporal_an_order_is_refused_soon_and_taken_later_under_the_same_key(
-    arena: Arena, temporal: TemporalServer
+    arena: Arena, temporal_server: TemporalServer
 ) -> None:
     product = await arena.product(on_hand=2)
-    await temporal.kill()
+    await temporal_server.kill()
     asked = asyncio.get_running_loop().time()
 
     refused = await arena.place(product, key="patience")
@@ -50,16 +50,16 @@ async def test_without_temporal_an_order_is_refused_soon_and_taken_later_under_t
     assert asyncio.get_running_loop().time() - asked < SOON_SECONDS
     assert (await arena.get("/v1/orders"))["data"] == []
     assert await asyncio.to_thread(arena.stripe.requests) == []
-    await temporal.start()
+    await temporal_server.start()
     taken = await arena.place(product, key="patience")
     assert (taken.status_code, taken.json()["status"]) == (201, "confirmed")
     assert (await arena.truth(taken.json()["id"]))["captures"] == 1
     assert (await arena.get(f"/v1/products/{product}"))["stock"] == 1
 
 
-async def test_without_temporal_a_command_is_refused_soon(arena: Arena, temporal: TemporalServer) -> None:
+async def test_without_temporal_a_command_is_refused_soon(arena: Arena, temporal_server: TemporalServer) -> None:
     order = (await arena.place(await arena.product(), capture="manual")).json()
-    await temporal.kill()
+    await temporal_server.kill()
     asked = asyncio.get_running_loop().time()
 
     refused = await arena.command(order, "ship", Role.SELLER)
@@ -71,12 +71,12 @@ async def test_without_temporal_a_command_is_refused_soon(arena: Arena, temporal
 
 
 async def test_an_order_that_temporal_never_confirmed_is_not_called_accepted(
-    arena: Arena, temporal: TemporalServer
+    arena: Arena, temporal_server: TemporalServer
 ) -> None:
     product = await arena.product(on_hand=2)
     arena.answer_within(1)
 
-    async with frozen(temporal):
+    async with frozen(temporal_server):
         refused = await arena.place(product, key="patience")
 
     assert away(refused, "workflows_unavailable")
@@ -88,12 +88,12 @@ async def test_an_order_that_temporal_never_confirmed_is_not_called_accepted(
 
 
 async def test_a_command_that_temporal_never_confirmed_is_not_called_accepted(
-    arena: Arena, temporal: TemporalServer
+    arena: Arena, temporal_server: TemporalServer
 ) -> None:
     order = (await arena.place(await arena.product(), capture="manual")).json()
     arena.answer_within(1)
 
-    async with frozen(temporal):
+    async with frozen(temporal_server):
         refused = await arena.command(order, "ship", Role.SELLER, key="ship it")
 
     assert away(refused, "workflows_unavailable")

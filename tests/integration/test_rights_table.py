@@ -12,7 +12,7 @@ import pytest_asyncio
 from db.ids import new_id
 from sandbox.postgres import Postgres
 from tests.support.rights import MISSING, ROWS, Row, Who, World, open_world
-from tests.support.servers import own_arena, own_database, own_database_name, own_temporal
+from tests.support.servers import SharedTemporal, own_arena, own_database, own_database_name
 
 DOCUMENT = json.loads((Path(__file__).parents[2] / "docs" / "openapi.json").read_text())
 
@@ -25,13 +25,12 @@ def operations() -> Iterator[tuple[str, str, str]]:
 
 
 @pytest_asyncio.fixture(scope="module")
-async def world(postgres: Postgres, scratch: Path) -> AsyncIterator[World]:
+async def world(postgres: Postgres, shared_temporal: SharedTemporal) -> AsyncIterator[World]:
     """One for all operations: what each is about is made for every call, and nobody in it is changed for good."""
     async with (
         own_database_name(postgres) as name,
         own_database(postgres, name) as database,
-        own_temporal(scratch) as temporal,
-        own_arena(database, temporal) as arena,
+        own_arena(database, await shared_temporal.lend()) as arena,
     ):
         yield await open_world(arena)
 

@@ -13,7 +13,7 @@ from api.edge import Edge
 from db.session import Database
 from providers.observed import ObservedGateway
 from providers.tracing import Discreet, OpenTelemetry
-from sandbox.temporal import TemporalServer
+from sandbox.ready import Temporal
 from tests.support.arena import ADDRESS, Arena, eventually, free_listener, open_arena, same
 from tests.support.stripe_sandbox import open_sandbox
 
@@ -40,7 +40,7 @@ class Traced:
 
 
 @pytest_asyncio.fixture
-async def traced(database: Database, temporal: TemporalServer) -> AsyncIterator[Traced]:
+async def traced(database: Database, temporal: Temporal) -> AsyncIterator[Traced]:
     exported = InMemorySpanExporter()
     tracer = OpenTelemetry(SimpleSpanProcessor(Discreet(exported)), "holdfast-test")
 
@@ -50,7 +50,7 @@ async def traced(database: Database, temporal: TemporalServer) -> AsyncIterator[
     with open_sandbox(None) as stripe:
         async with open_arena(
             database,
-            temporal.address,
+            temporal,
             stripe,
             free_listener(),
             edge=Edge(tracer=tracer),

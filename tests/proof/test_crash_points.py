@@ -14,7 +14,7 @@ from temporalio.activity import _Definition
 
 import worker as workers
 from sandbox.postgres import Postgres
-from sandbox.temporal import TemporalServer
+from sandbox.ready import Temporal
 from settings import Settings
 from tests.proof.sizes import FULL, SEED, sized
 from tests.support.arena import Arena
@@ -58,7 +58,7 @@ REACHED_BY = {
 
 @pytest_asyncio.fixture
 async def hatchery(
-    postgres: Postgres, database_name: str, temporal: TemporalServer, arena: Arena, scratch: Path
+    postgres: Postgres, database_name: str, temporal: Temporal, arena: Arena, scratch: Path
 ) -> AsyncIterator[Hatchery]:
     """What starts the arena's workers as processes; those inside the test are stopped."""
     await arena.stop_workers()

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from db.session import Database
-from sandbox.temporal import TemporalServer
+from sandbox.ready import Temporal
 from tests.proof.sizes import SEED, sized
 from tests.support.arena import free_listener, open_arena
 from tests.support.held_mail import Mail
@@ -81,10 +81,10 @@ class Office:
 
 
 @pytest_asyncio.fixture
-async def office(database: Database, temporal: TemporalServer) -> AsyncIterator[Office]:
+async def office(database: Database, temporal: Temporal) -> AsyncIterator[Office]:
     with open_inbox() as inbox, open_sandbox(inbox.url) as stripe:
         async with (
-            open_arena(database, temporal.address, stripe, free_listener()) as arena,
+            open_arena(database, temporal, stripe, free_listener()) as arena,
             open_shop(arena, Random(SEED)) as shop,  # noqa: S311 - replayable on purpose
         ):
             yield Office(shop, inbox)

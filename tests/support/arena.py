@@ -38,6 +38,7 @@ from providers.stripe import NAME as STRIPE
 from providers.stripe.gateway import StripeGateway
 from providers.stripe.webhooks import StripeWebhooks
 from sandbox.books_truth import stripe_truth
+from sandbox.ready import Temporal
 from tests.support.apps import NO_TLS, quick_app
 from tests.support.stripe_sandbox import SECRET, Sandbox
 
@@ -54,6 +55,8 @@ SIGNING_KEY = SigningKey("tests", "a secret of the tests that is long enough")
 READ_TIMEOUT = 1.0
 # A deadline in seconds that a few calls keep even on a busy machine.
 SOON = 5
+# In seconds, between two looks at what somebody waits for.
+LONGEST_PAUSE = 0.15
 
 
 class _Served(uvicorn.Server):
@@ -87,7 +90,10 @@ async def serving(app: ASGIApp, listening: socket) -> AsyncIterator[None]:
 async def eventually(
     condition: Any, *, seconds: float = 30.0, pause: float = 0.02, why: str = "what was waited for did not come"
 ) -> Any:
-    """Wait until a (sync or async) condition is truthy, and return it; `why` says what it means that it never was."""
+    """Wait until a (sync or async) condition is truthy, and return it; `why` says what it means that it never was.
+
+    Who waits long asks less often, up to `LONGEST_PAUSE`: the asking is what slows the others down.
+    """
     give_up = asyncio.get_running_loop().time() + seconds
     while True:
         seen = condition()
@@ -97,6 +103,7 @@ async def eventually(
             return seen
         assert asyncio.get_running_loop().time() < give_up, why
         await asyncio.sleep(pause)
+        pause = max(pause, min(1.2 * pause, LONGEST_PAUSE))
 
 
 @dataclass
@@ -272,9 +279,13 @@ def order_body(
     }
 
 
-async def _client(address: str, interceptors: Sequence[Interceptor], **how: Any) -> Client:
+async def _client(server: Temporal, interceptors: Sequence[Interceptor], **how: Any) -> Client:
     return await Client.connect(
-        address, namespace="holdfast", data_converter=pydantic_data_converter, interceptors=interceptors, **how
+        server.address,
+        namespace=server.namespace,
+        data_converter=pydantic_data_converter,
+        interceptors=interceptors,
+        **how,
     )
 
 
@@ -304,7 +315,7 @@ def _http(listening: socket) -> httpx2.AsyncClient:
 @asynccontextmanager
 async def open_arena(
     database: Database,
-    temporal_address: str,
+    server: Temporal,
     stripe: Sandbox,
     listening: socket,
     *,
@@ -317,10 +328,10 @@ async def open_arena(
 
     Without `working` there are no workers, and no Temporal is needed before something is asked of it.
     """
-    temporal = await _client(temporal_address, interceptors, lazy=not working)
+    temporal = await _client(server, interceptors, lazy=not working)
     gateway = StripeGateway("sk_test_arena", api_base=stripe.url, timeout=(1.0, READ_TIMEOUT))
     tokens = Tokens([SIGNING_KEY], 900)
-    asking = await _client(temporal_address, interceptors, retry_config=RETRIES, lazy=not working)
+    asking = await _client(server, interceptors, retry_config=RETRIES, lazy=not working)
     wiring = _wiring(database, asking, tokens)
     app = quick_app(wiring, edge)
     async with database.transaction() as session:

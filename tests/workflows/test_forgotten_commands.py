@@ -102,15 +102,15 @@ async def test_another_card_is_told_again_and_charged_once(arena: Arena, fact: F
 
 
 @pytest.mark.lasting_temporal
-async def test_a_command_that_was_accepted_outlives_temporal(arena: Arena, temporal: TemporalServer) -> None:
+async def test_a_command_that_was_accepted_outlives_temporal(arena: Arena, temporal_server: TemporalServer) -> None:
     """Until a worker takes it, an update stands in the server's memory only."""
     order = (await arena.place(await arena.product())).json()["id"]
     await arena.stop_workers()
     arena.answer_within(1)
     accepted = await arena.command(order, "ship", Role.SELLER, key="promised")
     assert (accepted.status_code, await owed(arena)) == (202, ["ship"])
-    await temporal.kill()
-    await temporal.start()
+    await temporal_server.kill()
+    await temporal_server.start()
     await arena.start_workers()
     async with arena.database.transaction() as session:
         await session.execute(update(Request).where(Request.owed).values(created=Request.created - OLD))
@@ -147,15 +147,15 @@ async def test_what_only_the_database_could_answer_is_told_at_once(arena: Arena)
 
 @pytest.mark.lasting_temporal
 async def test_a_repeat_that_only_the_database_could_answer_is_told_at_once(
-    arena: Arena, temporal: TemporalServer
+    arena: Arena, temporal_server: TemporalServer
 ) -> None:
     order = (await arena.place(await arena.product())).json()["id"]
     await arena.stop_workers()
     arena.answer_within(1)
     assert (await arena.command(order, "ship", Role.SELLER, key="promised")).status_code == 202
     await shipped(arena, order, await command_of_claim(arena, "ship"))
-    await temporal.kill()
-    await temporal.start()
+    await temporal_server.kill()
+    await temporal_server.start()
     await arena.start_workers()
 
     repeat = await arena.command(order, "ship", Role.SELLER, key="promised")
@@ -232,9 +232,9 @@ async def test_what_nobody_could_take_for_an_hour_is_given_up_and_reported(arena
     assert (await sweep(arena)).commands == 0
 
 
-async def test_an_old_hold_is_never_told_again(arena: Arena, temporal: TemporalServer) -> None:
+async def test_an_old_hold_is_never_told_again(arena: Arena, temporal_server: TemporalServer) -> None:
     order = (await arena.place(await arena.product())).json()["id"]
-    await temporal.kill()
+    await temporal_server.kill()
 
     assert (await arena.command(order, "hold", Role.ADMIN, reason="address_check")).status_code == 503
 
@@ -263,10 +263,10 @@ async def test_nothing_is_owed_once_it_was_answered(arena: Arena) -> None:
         assert list(await session.scalars(select(Request.route).where(Request.owed))) == []
 
 
-async def test_only_what_was_not_refused_is_owed_after_an_outage(arena: Arena, temporal: TemporalServer) -> None:
+async def test_only_what_was_not_refused_is_owed_after_an_outage(arena: Arena, temporal_server: TemporalServer) -> None:
     """A 503 to a command says nothing of its end; one to a placing call says that nothing came of it."""
     order = (await arena.place(await arena.product())).json()["id"]
-    await temporal.kill()
+    await temporal_server.kill()
 
     answers = [await arena.command(order, "ship", Role.SELLER), await arena.place(await arena.product())]
 
