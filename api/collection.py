@@ -9,6 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 from api import examples
 
@@ -25,6 +26,7 @@ _TOLD = {
     "placeOrder": {"order_id": "id", "payment_id": "payments[0].id"},
     "getOrder": {"order_id": "id", "payment_id": "payments[0].id"},
     "createDiscount": {"discount_id": "id"},
+    "listDiscounts": {"discount_id": "data[0].id"},
     "listIncidents": {"incident_id": "data[0].id"},
     "listAccounts": {"account_id": "data[0].id"},
 }
@@ -77,9 +79,10 @@ def _bearer(variable: str) -> dict[str, Any]:
 
 def _request(path: str, method: str, operation: dict[str, Any]) -> dict[str, Any]:
     address = re.sub(r"\{(\w+)\}", r"{{\1}}", path)
+    query = examples.QUERIES.get(operation["operationId"], {})
     request: dict[str, Any] = {
         "method": method,
-        "url": {"raw": f"{{{{base_url}}}}{address}", "host": ["{{base_url}}"], "path": address.strip("/").split("/")},
+        "url": _url(address, query),
         "header": list(_headers(operation)),
         "description": operation.get("description", operation["summary"]),
     }
@@ -95,6 +98,12 @@ def _request(path: str, method: str, operation: dict[str, Any]) -> dict[str, Any
     if told:
         item["event"] = [{"listen": "test", "script": {"type": "text/javascript", "exec": list(_keeping(told))}}]
     return item
+
+
+def _url(address: str, query: dict[str, str]) -> dict[str, Any]:
+    asked = f"?{urlencode(query)}" if query else ""
+    url = {"raw": f"{{{{base_url}}}}{address}{asked}", "host": ["{{base_url}}"], "path": address.strip("/").split("/")}
+    return url | ({"query": [{"key": key, "value": value} for key, value in query.items()]} if query else {})
 
 
 def _headers(operation: dict[str, Any]) -> Iterator[dict[str, str]]:

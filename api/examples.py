@@ -1,4 +1,4 @@
-"""One example of a body for every operation that takes one, by operation id: shown in the OpenAPI document."""
+"""One example for every operation that takes a body, by operation id, for the OpenAPI document; and of queries."""
 
 from typing import Any
 
@@ -16,6 +16,9 @@ _CARD = {"method": "card", "payment_method_id": "pm_card_visa"}
 _ITEMS = [{"product_id": PRODUCT, "quantity": 2}]
 _LOGIN = {"email": EMAIL, "password": PASSWORD}
 _REFRESH = {"refresh_token": "the newest that was given"}
+
+# What an address can't do without, by operation id.
+QUERIES: dict[str, dict[str, str]] = {"summarizeCart": {"country": _ADDRESS["country"]}}
 
 BODIES: dict[str, Any] = {
     "register": {**_LOGIN, "name": "Ada Example", "role": "buyer"},

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import stripe
-from stripe import PaymentIntent, Refund, StripeClient
+from stripe import PaymentIntent, Refund
 from stripe.params import PaymentIntentCreateParams
 
 from domain.errors import ProviderKeySpent, ProviderMismatch, RequestRefusedByProvider
@@ -23,9 +23,9 @@ from domain.gateway import (
 from domain.payments import CaptureMode
 from providers.stripe.amounts import to_stripe
 from providers.stripe.answers import declined, declined_try, metadata, outcome, refund_outcome
+from providers.stripe.client import TIMEOUT, open_client
 from providers.stripe.failures import NoAnswer, NoSuchMethod, UnexpectedState, translated
 
-API_VERSION = "2026-10-28.endive"
 # Keys may be forgotten after 24 h: https://docs.stripe.com/api/idempotent_requests
 KEY_MEMORY = timedelta(hours=23)
 _UNTRIED = frozenset({"requires_payment_method", "requires_confirmation"})
@@ -34,17 +34,9 @@ _UNTRIED = frozenset({"requires_payment_method", "requires_confirmation"})
 class StripeGateway:
     """The payment gateway port over Stripe. Retries belong to Temporal: the SDK makes none."""
 
-    def __init__(
-        self, api_key: str, *, api_base: str | None = None, timeout: tuple[float, float] = (3.0, 10.0)
-    ) -> None:
+    def __init__(self, api_key: str, *, api_base: str | None = None, timeout: tuple[float, float] = TIMEOUT) -> None:
         """`timeout` is (connect, read) in seconds; `api_base` replaces Stripe's address by a simulator's."""
-        self._client = StripeClient(
-            api_key,
-            stripe_version=API_VERSION,
-            max_network_retries=0,
-            base_addresses={"api": api_base} if api_base else {},
-            http_client=stripe.RequestsClient(timeout=timeout),
-        )
+        self._client = open_client(api_key, api_base, timeout, retries=0)
 
     def authorize(self, request: AuthorizeRequest) -> PaymentOutcome:
         try:

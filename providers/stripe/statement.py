@@ -3,30 +3,21 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-import stripe
-from stripe import Charge, PaymentIntent, StripeClient
+from stripe import Charge, PaymentIntent
 
 from domain.books import ProviderPayment, ProviderTruth
 from providers.stripe.amounts import from_stripe
 from providers.stripe.answers import metadata
+from providers.stripe.client import TIMEOUT, open_client
 from providers.stripe.failures import translated
-from providers.stripe.gateway import API_VERSION
 
 
 class StripeStatement:
     """Reads the account's payments; a key that may only read payment intents and refunds is enough."""
 
-    def __init__(
-        self, api_key: str, *, api_base: str | None = None, timeout: tuple[float, float] = (3.0, 10.0)
-    ) -> None:
+    def __init__(self, api_key: str, *, api_base: str | None = None, timeout: tuple[float, float] = TIMEOUT) -> None:
         """`timeout` is (connect, read) in seconds; `api_base` replaces Stripe's address by a simulator's."""
-        self._client = StripeClient(
-            api_key,
-            stripe_version=API_VERSION,
-            max_network_retries=2,
-            base_addresses={"api": api_base} if api_base else {},
-            http_client=stripe.RequestsClient(timeout=timeout),
-        )
+        self._client = open_client(api_key, api_base, timeout, retries=2)
 
     def since(self, at: datetime) -> ProviderTruth:
         """The payments that were begun at a time or later, by the order that they name; others are not ours.

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from api.app import create_app
 from api.collection import collection
 from api.deps import Wiring
-from api.examples import BODIES
+from api.examples import BODIES, QUERIES
 
 DOCS = Path(__file__).parents[2] / "docs"
 SNAPSHOT, COLLECTION = DOCS / "openapi.json", DOCS / "postman_collection.json"
@@ -52,6 +52,18 @@ def test_every_body_has_an_example_that_its_schema_takes() -> None:
     for name, content in bodies.items():
         schema = {**content["schema"], "components": described["components"]}
         assert list(Draft202012Validator(schema).iter_errors(content["example"])) == [], name
+
+
+def test_every_operation_has_examples_of_the_query_that_it_can_not_do_without() -> None:
+    asked = {
+        (operation["operationId"], each["name"])
+        for path in document()["paths"].values()
+        for operation in path.values()
+        for each in operation.get("parameters", ())
+        if each["in"] == "query" and each["required"]
+    }
+
+    assert {(operation, name) for operation, query in QUERIES.items() for name in query} == asked
 
 
 def test_every_operation_has_an_id_of_its_own() -> None:

@@ -22,6 +22,7 @@ from domain.payments import PaymentStatus
 from tests.support.apps import NO_TLS, quick_app
 from tests.support.arena import Arena, eventually, free_listener, order_body, serving
 from tests.support.chaos import PATIENCE_SECONDS, TIMEOUT_SECONDS, Client
+from tests.support.stripe_sandbox import DEAF
 from workflows import names
 from workflows.audit import AuditWorkflow
 from workflows.policies import TASK_TIMEOUT
@@ -36,7 +37,6 @@ ENDING_SECONDS = 150.0
 # Many wait at a time, and every look is a request.
 LOOK_SECONDS = 0.1
 _HASTE = Policy(payment_deadline=1, inspection_window=3600)
-_DEAF: dict[str, Any] = {"webhooks": {"drop": 1.0}}
 # As old as a payment must be to be read again at its provider.
 _OLD = timedelta(seconds=61)
 
@@ -247,7 +247,7 @@ async def pass_challenge(shop: Shop, order: str) -> None:
 
 async def pass_challenge_unheard(shop: Shop, order: str) -> None:
     """The provider's webhooks about it are lost; a sweep finds out."""
-    await asyncio.to_thread(lambda: shop.arena.stripe.script(**_DEAF))
+    await asyncio.to_thread(lambda: shop.arena.stripe.script(webhooks=DEAF))
     await shop.decide(order)
     await asyncio.to_thread(shop.arena.stripe.script)
     await shop.swept(order)

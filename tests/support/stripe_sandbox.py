@@ -22,6 +22,8 @@ from tests.support.apps import NO_TLS
 T = TypeVar("T")
 
 SECRET = "whsec_test"
+# What a provider is told that is to tell nobody anything.
+DEAF = {"drop": 1.0}
 PATIENCE_SECONDS = 15.0
 NO_REDIRECTS = {"enabled": True, "allow_redirects": "never"}
 

@@ -10,7 +10,6 @@ from domain.orders import Role
 from tests.support.arena import SOON, Arena
 
 TOTAL = 2644
-DEAF = {"drop": 1.0}
 
 
 def browser(arena: Arena) -> StripeClient:

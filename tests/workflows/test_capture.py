@@ -8,6 +8,7 @@ from domain.orders import Role
 from providers.stripe.gateway import StripeGateway
 from tests.support.arena import Arena, eventually
 from tests.support.provider_side import intent_of, served_by
+from tests.support.stripe_sandbox import DEAF
 from tests.support.workflow_side import needs_attention, needs_nobody, told_of_news
 
 TOTAL = 2644
@@ -34,7 +35,7 @@ class Working(StripeGateway):
 
 async def test_goods_are_not_shipped_when_the_hold_is_gone(arena: Arena) -> None:
     # Nobody tells that the hold is gone: it is noticed when it is needed.
-    arena.stripe.script(webhooks={"drop": 1.0})
+    arena.stripe.script(webhooks=DEAF)
     product = await arena.product(on_hand=3)
     order = (await arena.place(product, capture="manual")).json()["id"]
     assert not await needs_attention(arena, order)
@@ -61,7 +62,7 @@ async def captured_in_part(arena: Arena, **script: Any) -> str:
 
 
 async def test_goods_are_not_shipped_for_a_part_of_their_money(arena: Arena) -> None:
-    order = await captured_in_part(arena, webhooks={"drop": 1.0})
+    order = await captured_in_part(arena, webhooks=DEAF)
 
     refused = await arena.command(order, "ship", Role.SELLER)
     again = await arena.command(order, "ship", Role.SELLER)
@@ -93,7 +94,7 @@ async def test_a_part_that_was_captured_elsewhere_is_booked_when_it_is_told(aren
 
 
 async def test_a_part_that_was_captured_elsewhere_goes_back_with_its_order(arena: Arena) -> None:
-    order = await captured_in_part(arena, webhooks={"drop": 1.0})
+    order = await captured_in_part(arena, webhooks=DEAF)
 
     assert (await arena.command(order, "cancel")).status_code == 200
 

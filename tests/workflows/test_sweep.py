@@ -15,6 +15,7 @@ from domain.gateway import InboundEvent
 from domain.orders import Role
 from domain.refunds import RefundStatus
 from tests.support.arena import Arena, eventually
+from tests.support.stripe_sandbox import DEAF
 from workflows import names
 from workflows.policies import TASK_TIMEOUT
 from workflows.schedules import ensure_schedules, sweep_now
@@ -22,7 +23,6 @@ from workflows.sweep import SweepWorkflow
 from workflows.waking import TemporalWaker
 
 TOTAL = 2644
-DEAF = {"drop": 1.0}
 
 
 async def sweep(arena: Arena) -> Swept:

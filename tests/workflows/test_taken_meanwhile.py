@@ -10,10 +10,10 @@ from providers.stripe import NAME as STRIPE
 from providers.stripe.gateway import StripeGateway
 from tests.support.arena import SOON, Arena, eventually
 from tests.support.provider_side import intent_of, served_by
+from tests.support.stripe_sandbox import DEAF
 from tests.support.workflow_side import told_of_news, workflow_of
 
 TOTAL = 2644
-DEAF = {"drop": 1.0}
 BACK = {"captured": TOTAL, "refunded": TOTAL, "captures": 1, "refunds": 1, "intents": 1}
 
 
