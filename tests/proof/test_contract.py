@@ -33,10 +33,11 @@ CHECKS = (
     "ignored_auth",
 )
 # Per operation.
-EXAMPLES = sized(12, 250)
+EXAMPLES = sized(6, 50)
 # What the document allows, value by value, is for the full size: the first ids of such a walk are nobody's anyway.
 COVERAGE = "all" if FULL else "negative"
 REPORT = "report.json"
+PROVES = f"{EXAMPLES} examples of every operation" + (", by every role" if FULL else "")
 # Nobody signs what is sent there; and nobody has the token of metrics.
 NEVER_REACHED = {"POST /v1/webhooks/{provider}", "GET /metrics"}
 # A stream says nothing for as long as nothing happens; tests/integration/test_live.py reads it.
