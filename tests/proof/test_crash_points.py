@@ -10,27 +10,35 @@ from uuid import uuid4
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import select
 from temporalio.activity import _Definition
 
 import worker as workers
+from db.tables import Mail
+from domain.mails import MailKind, MailState
+from sandbox.ports import LOOPBACK
 from sandbox.postgres import Postgres
 from sandbox.ready import Temporal
 from settings import Settings
 from tests.proof.sizes import FULL, SEED, sized
-from tests.support.arena import Arena
-from tests.support.stories import ON_HAND, STORIES, Shop, open_shop
+from tests.support.arena import Arena, eventually
+from tests.support.mail_side import MailSide, mail_side
+from tests.support.stories import ENDING_SECONDS, ON_HAND, STORIES, Shop, open_shop
 from tests.support.worker_processes import Hatchery, hatching
 
 RUNS = sized(1, 20)
 # How many of the two moments are met in one run: by turns, in the small size.
 MOMENTS = sized(1, 2)
 PROVES = f"{RUNS} kills {'before and after' if FULL else 'before or after'} every activity's effect, each seen to hit"
+UNSENT = {MailState.WAITING, MailState.SENDING}
 # How long a placing call waits for a worker, before it is repeated; and how long callers repeat while workers die.
 BUDGET_SECONDS, PATIENCE_SECONDS = 2.0, 900.0
 
 # The stories that reach each activity, in turn. First come those whose killed call waits long for its time-out.
 REACHED_BY = {
     "sweep.orders": ("found_by_a_sweep",),
+    "mails.collect": ("mailed",),
+    "mails.send": ("mailed",),
     "audit.books": ("looked_over",),
     "audit.roll": ("looked_over",),
     "payments.authorize": ("automatic", "manual", "another_card", "at_the_bank"),
@@ -57,8 +65,15 @@ REACHED_BY = {
 
 
 @pytest_asyncio.fixture
+async def post(arena: Arena) -> AsyncIterator[MailSide]:
+    """Where the workers' mails go."""
+    async with mail_side(arena.database) as side:
+        yield side
+
+
+@pytest_asyncio.fixture
 async def hatchery(
-    postgres: Postgres, database_name: str, temporal: Temporal, arena: Arena, scratch: Path
+    postgres: Postgres, database_name: str, temporal: Temporal, arena: Arena, post: MailSide, scratch: Path
 ) -> AsyncIterator[Hatchery]:
     """What starts the arena's workers as processes; those inside the test are stopped."""
     await arena.stop_workers()
@@ -66,6 +81,10 @@ async def hatchery(
     environment = {
         "DATABASE_URL": postgres.app_dsn_of(database_name),
         "HOLDFAST_DATABASE_POOL_SIZE": "5",
+        "HOLDFAST_MAIL_FROM": "shop@holdfast.example",
+        "HOLDFAST_SMTP_HOST": LOOPBACK,
+        "HOLDFAST_SMTP_PORT": str(post.port),
+        "HOLDFAST_SMTP_TLS": "none",
         "HOLDFAST_STRIPE_API_BASE": arena.stripe.url,
         "HOLDFAST_STRIPE_API_KEY": "sk_test_arena",
         "TEMPORAL_ADDRESS": temporal.address,
@@ -85,8 +104,12 @@ async def shop(arena: Arena) -> AsyncIterator[Shop]:
 
 @pytest.mark.timeout(sized(600, 2400))
 @pytest.mark.parametrize("run", range(RUNS))
-async def test_a_worker_killed_anywhere_leaves_every_order_right(shop: Shop, hatchery: Hatchery, run: int) -> None:
-    assert registered(shop.arena) == set(REACHED_BY), "an activity without a story, or a story without its activity"
+async def test_a_worker_killed_anywhere_leaves_every_order_right(
+    shop: Shop, hatchery: Hatchery, post: MailSide, run: int
+) -> None:
+    assert registered(shop.arena, post) == set(REACHED_BY), (
+        "an activity without a story, or a story without its activity"
+    )
 
     told = await orders_while_crashing(shop, hatchery, run)
 
@@ -99,6 +122,7 @@ async def test_a_worker_killed_anywhere_leaves_every_order_right(shop: Shop, hat
     assert (await shop.arena.get(f"/v1/products/{shop.product}"))["stock"] == ON_HAND - sold
     parts = sum(STORIES[story].in_parts for story in told.values())
     assert (await shop.arena.get(f"/v1/products/{shop.product_of_another}"))["stock"] == ON_HAND - parts
+    assert await confirmed_by_mail(shop, post) >= {order for order, story in told.items() if story == "mailed"}
 
 
 def test_no_worker_crashes_unless_it_is_told_to(tmp_path: Path) -> None:
@@ -108,10 +132,29 @@ def test_no_worker_crashes_unless_it_is_told_to(tmp_path: Path) -> None:
     assert len(workers.crash_points(Settings.model_validate({**told, "crash_point": "orders.place.after"}))) == 1
 
 
-def registered(arena: Arena) -> set[str | None]:
+def registered(arena: Arena, post: MailSide) -> set[str | None]:
     """Every activity of every worker, by its name in Temporal."""
-    built = workers.all_workers(arena.temporal, arena.database, arena.providers)
+    built = workers.all_workers(arena.temporal, arena.database, arena.providers, post.steps)
     return {_Definition.must_from_callable(each).name for one in built for each in one.config()["activities"]}
+
+
+async def confirmed_by_mail(shop: Shop, post: MailSide) -> set[str]:
+    """The orders whose confirmation was sent; every mail that was written down has come, and no other.
+
+    One whose sender was killed in between comes again, under the same id, when its lease is over.
+    """
+
+    async def all_sent() -> list[Mail] | None:
+        await shop.mailed("all")
+        async with shop.arena.database.transaction() as session:
+            known = list(await session.scalars(select(Mail)))
+        return None if any(each.state in UNSENT for each in known) else known
+
+    known = await eventually(all_sent, seconds=ENDING_SECONDS, pause=1.0, why="not every mail was sent")
+    sent = [each for each in known if each.state is MailState.SENT]
+    assert {each.state for each in known} <= {MailState.SENT, MailState.DROPPED}
+    assert {told.strip("<>").partition("@")[0] for told in post.ids()} == {each.id for each in sent}
+    return {each.order_id for each in sent if each.kind is MailKind.ORDER_CONFIRMED}
 
 
 def rounds(run: int) -> Iterator[tuple[str, str]]:

@@ -25,6 +25,7 @@ from tests.support.chaos import PATIENCE_SECONDS, TIMEOUT_SECONDS, Client
 from tests.support.stripe_sandbox import DEAF
 from workflows import names
 from workflows.audit import AuditWorkflow
+from workflows.mails import MailWorkflow
 from workflows.policies import TASK_TIMEOUT
 from workflows.sweep import SweepWorkflow
 from workflows.waking import TemporalWaker
@@ -92,6 +93,9 @@ class Shop:
 
     async def audited(self, order: str) -> None:
         await self._looked(AuditWorkflow.run, f"{names.AUDIT}/{order}")
+
+    async def mailed(self, order: str) -> None:
+        await self._looked(MailWorkflow.run, f"{names.MAILS}/{order}")
 
     async def _looked(self, run: Callable[..., Awaitable[Any]], identity: str) -> None:
         look = await self.arena.temporal.start_workflow(
@@ -272,6 +276,10 @@ async def look_over(shop: Shop, order: str) -> None:
     await shop.audited(order)
 
 
+async def send_mails(shop: Shop, order: str) -> None:
+    await shop.mailed(order)
+
+
 async def hold_and_release(shop: Shop, order: str) -> None:
     await shop.command(order, "hold", "admin", reason="address_check")
     await shop.command(order, "release", "admin")
@@ -304,6 +312,7 @@ STORIES = {
     "at_the_bank": Story((pass_challenge, ship, deliver), _SOLD, _TAKEN, card=_CHALLENGED),
     "found_by_a_sweep": Story((pass_challenge_unheard, ship, deliver), _SOLD, _TAKEN, card=_CHALLENGED),
     "looked_over": Story((look_over, ship, deliver), _SOLD, _TAKEN),
+    "mailed": Story((send_mails, ship, deliver), _SOLD, _TAKEN),
     "mistaken": Story((mistake_for_another,), _GIVEN_UP, money(), card=_CHALLENGED, attention=True),
     "held": Story((hold_and_release, ship, deliver), _SOLD, _TAKEN),
     "cancelled_paid": Story((cancel,), _REFUNDED, _RETURNED),
