@@ -18,17 +18,22 @@ _SCHEMA = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
 _TOLD = {
     "logIn": {"access_token": "access_token", "refresh_token": "refresh_token"},
     "refreshToken": {"access_token": "access_token", "refresh_token": "refresh_token"},
+    "openSession": {"csrf_token": "csrf_token"},
     "listProducts": {"product_id": "data[0].id"},
     "createProduct": {"product_id": "id"},
+    "createCategory": {"category_id": "id"},
     "createCart": {"cart_id": "id"},
     "addCartItem": {"cart_id": "id", "item_id": "items[0].id"},
     "checkOutCart": {"order_id": "id", "payment_id": "payments[0].id"},
+    "listOrders": {"order_id": "data[0].id"},
     "placeOrder": {"order_id": "id", "payment_id": "payments[0].id"},
     "getOrder": {"order_id": "id", "payment_id": "payments[0].id"},
+    "listPayments": {"payment_id": "data[0].id"},
     "createDiscount": {"discount_id": "id"},
     "listDiscounts": {"discount_id": "data[0].id"},
     "listIncidents": {"incident_id": "data[0].id"},
-    "listAccounts": {"account_id": "data[0].id"},
+    # Nobody changes an account of their own.
+    "listAccounts": {"account_id": "data.find((each) => each.role !== 'admin')?.id"},
 }
 # What stands in examples, and the variable in its place.
 _VARIABLES = {
@@ -36,10 +41,11 @@ _VARIABLES = {
     examples.ORDER: "order_id",
     examples.PAYMENT: "payment_id",
     examples.EMAIL: "email",
+    examples.NEW_EMAIL: "$randomEmail",
     examples.PASSWORD: "password",
     examples.BODIES["refreshToken"]["refresh_token"]: "refresh_token",
 }
-_PRESET = {"base_url": "http://127.0.0.1:8080", "email": examples.EMAIL, "password": "", "provider": "stripe"}
+_PRESET = {"base_url": "http://127.0.0.1:8080", "email": examples.EMAIL, "password": ""}
 _HOW = """
 
 Set `password`, send Log In, then List Products, then Place Order, one by one; a login lasts a quarter of an hour. \
@@ -47,21 +53,28 @@ With another `email` you are somebody else: seller@example.com, admin@example.co
 accounts."""
 # What nobody wants in the middle of a run.
 _LAST, _ENDING = "Ends sessions and accounts", {"logOut", "endSession", "eraseMe"}
-# A stream does not end: clients of collections would wait for it.
-_LEFT_OUT = {"followOrder"}
+# A stream does not end: clients of collections would wait for it. What a provider tells us only it can sign.
+_LEFT_OUT = {"followOrder", "receiveWebhook"}
+# Before the requests that need what it opens.
+_FIRST = {"openSession"}
 # Whose bearer is not the logged-in one.
 _BEARERS = {"metrics": "metrics_token"}
+# What a browser's page sends by itself, or by our own script.
+_HEADERS = {"endSession": {"Origin": "{{base_url}}", "X-CSRF-Token": "{{csrf_token}}"}}
 
 
 def collection(document: dict[str, Any]) -> dict[str, Any]:
     """A folder for each tag, a request for each operation; the same document makes the same collection."""
     folders: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-    for path, methods in document["paths"].items():
-        for method, operation in methods.items():
-            identity = operation["operationId"]
-            if identity not in _LEFT_OUT:
-                folder = _LAST if identity in _ENDING else operation["tags"][0]
-                folders[folder].append(_request(path, method.upper(), operation))
+    requests = [
+        (path, method, operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+        if operation["operationId"] not in _LEFT_OUT
+    ]
+    for path, method, operation in sorted(requests, key=_turn):
+        folder = _LAST if operation["operationId"] in _ENDING else operation["tags"][0]
+        folders[folder].append(_request(path, method.upper(), operation))
     folders[_LAST] = folders.pop(_LAST)
     names = sorted({*_PRESET, *_BEARERS.values(), *(name for told in _TOLD.values() for name in told)})
     description = document["info"]["description"] + _HOW
@@ -71,6 +84,12 @@ def collection(document: dict[str, Any]) -> dict[str, Any]:
         "variable": [{"key": name, "value": _PRESET.get(name, "")} for name in names],
         "item": [{"name": tag, "item": items} for tag, items in folders.items()],
     }
+
+
+def _turn(request: tuple[str, str, dict[str, Any]]) -> int:
+    """What is taken away again comes after everything that is done with it."""
+    _, method, operation = request
+    return 0 if operation["operationId"] in _FIRST else 2 if method == "delete" else 1
 
 
 def _bearer(variable: str) -> dict[str, Any]:
@@ -114,6 +133,8 @@ def _headers(operation: dict[str, Any]) -> Iterator[dict[str, str]]:
     if any(each["name"] == "If-Match" for each in operation.get("parameters", ())):
         # Whatever the version is: a page of one's own sends the one that it showed.
         yield {"key": "If-Match", "value": "*"}
+    for key, value in _HEADERS.get(operation["operationId"], {}).items():
+        yield {"key": key, "value": value}
 
 
 def _with_variables(body: Any) -> str:  # noqa: ANN401 - JSON

@@ -3,7 +3,7 @@
 from typing import Any
 
 ORDER, PAYMENT, PRODUCT = (f"{kind}_01kav000000000000000000000" for kind in ("ord", "pay", "prd"))
-EMAIL, PASSWORD = "buyer@example.com", "a long and winding password"
+EMAIL, NEW_EMAIL, PASSWORD = "buyer@example.com", "ada@example.com", "a long and winding password"
 _ADDRESS = {
     "name": "Ada Example",
     "line1": "1 Quay Street",
@@ -21,7 +21,7 @@ _REFRESH = {"refresh_token": "the newest that was given"}
 QUERIES: dict[str, dict[str, str]] = {"summarizeCart": {"country": _ADDRESS["country"]}}
 
 BODIES: dict[str, Any] = {
-    "register": {**_LOGIN, "name": "Ada Example", "role": "buyer"},
+    "register": {**_LOGIN, "email": NEW_EMAIL, "name": "Ada Example", "role": "buyer"},
     "logIn": _LOGIN,
     "openSession": _LOGIN,
     "refreshToken": _REFRESH,

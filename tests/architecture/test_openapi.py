@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,13 @@ def test_the_collection_is_made_of_the_document() -> None:
         COLLECTION.write_text(current)
 
     assert COLLECTION.read_text() == current, "run `make openapi` and review the difference"
+
+
+def test_the_collection_uses_no_variable_that_nothing_in_it_sets() -> None:
+    made = collection(document())
+    used = set(re.findall(r"\{\{(\w+)}}", json.dumps(made)))
+
+    assert used == {each["key"] for each in made["variable"]}
 
 
 def test_every_body_has_an_example_that_its_schema_takes() -> None:
