@@ -25,7 +25,7 @@ test: $(SETTLED) ## run all tests
 	$(RUN)/pytest -n 3 --dist worksteal --durations=15
 
 prove: $(SETTLED) ## run the fault and proof suites in full size, write docs/proof.md
-	HOLDFAST_PROOF=full HOLDFAST_PROOF_REPORT=docs/proof.md $(RUN)/pytest tests/proof -n 2 --dist worksteal
+	HOLDFAST_PROOF=full HOLDFAST_PROOF_REPORT=docs/proof.md $(RUN)/pytest tests/proof -n 3 --dist worksteal
 	list=$$(mktemp) && $(RUN)/python -m tests.mutants --report $$list && \
 	printf '\n## Deliberate bugs, and who catches each\n\n' | cat - $$list >> docs/proof.md && rm $$list
 

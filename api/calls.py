@@ -75,7 +75,8 @@ async def place(client: Client, placement: Placement, budget_seconds: float) -> 
 
 
 def _summary(placement: Placement) -> str:
-    return f"Order of {sum(item.quantity for item in placement.items)} pieces, paid by {placement.payment.method}"
+    pieces = sum(item.quantity for item in placement.items)
+    return f"Order of {pieces} {'piece' if pieces == 1 else 'pieces'}, paid by {placement.payment.method}"
 
 
 async def tell(client: Client, order_id: str, verb: str, command: Command, budget_seconds: float) -> Said:

@@ -32,7 +32,7 @@ _PLACED_AT_ONCE = 400
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """Everything the API works with; joined by the composition root (cli/deployment.py)."""
+    """Everything the API works with; joined by the composition root (cli/serving.py)."""
 
     database: Database
     temporal: Client

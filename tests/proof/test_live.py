@@ -3,85 +3,122 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any
+from uuid import uuid4
 
 import httpx2
 import pytest
 
 from domain.orders import Role
 from tests.proof.sizes import SEED, sized
-from tests.support.arena import Arena
+from tests.support.arena import Arena, eventually
 from tests.support.following import LIFE, entries
 
 ORDERS, FOLLOWERS = sized(3, 50), sized(4, 10)
 DROPS = 10
 PROVES = f"{ORDERS * FOLLOWERS} streams at once, each dropped and resumed {DROPS} times, over {ORDERS} orders' lives"
-# A stream that is dropped before it said anything is given up after so long.
+# A stream that says nothing is dropped after so long.
 SHORT_SECONDS = 0.3
-TOO_MANY = 429
+# How long who was dropped waits at most before coming back, and a seller or buyer before the next command.
+AWAY_SECONDS, IDLE_SECONDS = sized(0, 6), sized(3, 40)
+# What a client is told that shall come again: too many streams, or an API under more load than it can take.
+LATER = {429, 503}
+PATIENCE_SECONDS = 180.0
+
+
+@dataclass
+class Everybody:
+    """Known to be there at once: every follower, on the connection that is not dropped."""
+
+    missing: int
+    there: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def comes(self) -> None:
+        self.missing -= 1
+        if not self.missing:
+            self.there.set()
 
 
 @pytest.mark.timeout(sized(300, 1200))
 async def test_followers_who_drop_and_resume_miss_nothing_and_see_nothing_twice(arena: Arena) -> None:
     product = await arena.product(on_hand=ORDERS)
     buyers = [await arena.new_account(Role.BUYER) for _ in range(ORDERS)]
-    draws = Random(SEED)  # noqa: S311 - replayable on purpose
+    draws, everybody = Random(SEED), Everybody(ORDERS * FOLLOWERS)  # noqa: S311 - replayable on purpose
     limits = httpx2.Limits(max_connections=None)
     async with httpx2.AsyncClient(base_url=arena.http.base_url, timeout=60, limits=limits) as http:
-        lives = [_sold_while_followed(arena, http, product, buyer, Random(draws.random())) for buyer in buyers]  # noqa: S311 - as above
+        following = Following(arena, http, everybody)
+        lives = [following.life(product, buyer, Random(draws.random())) for buyer in buyers]  # noqa: S311 - as above
         seen = [life for order in await asyncio.gather(*lives) for life in order]
 
+    assert everybody.there.is_set()
     assert len(seen) == ORDERS * FOLLOWERS
     for life in seen:
         assert [each["type"] for each in life] == LIFE
         assert len({each["id"] for each in life}) == len(life)
 
 
-async def _sold_while_followed(
-    arena: Arena, http: httpx2.AsyncClient, product: str, buyer: str, draws: Random
-) -> list[list[dict[str, Any]]]:
-    order = (await arena.place(product, who=buyer)).json()["id"]
-    followers = [
-        asyncio.create_task(_follow(arena, http, order, buyer, Random(draws.random())))  # noqa: S311 - as above
-        for _ in range(FOLLOWERS)
-    ]
-    for verb, who in (("ship", Role.SELLER), ("deliver", buyer)):
-        await asyncio.sleep(draws.uniform(0, 4))
-        assert (await arena.insist(order, verb, who)).status_code == 200
-    return await asyncio.gather(*followers)
+@dataclass(frozen=True)
+class Following:
+    arena: Arena
+    http: httpx2.AsyncClient
+    everybody: Everybody
 
+    async def life(self, product: str, buyer: str, draws: Random) -> list[list[dict[str, Any]]]:
+        """What each follower of one order was told; some end while streams are dropped, others when all are open."""
+        order = (await self.arena.place(product, who=buyer)).json()["id"]
+        followers = [
+            asyncio.create_task(self._follow(order, buyer, Random(draws.random())))  # noqa: S311 - as above
+            for _ in range(FOLLOWERS)
+        ]
+        waits = draws.random() < 1 / 2
+        await asyncio.sleep(draws.uniform(0, IDLE_SECONDS))
+        await self._command(order, "ship", Role.SELLER)
+        await asyncio.sleep(draws.uniform(0, IDLE_SECONDS))
+        if waits:
+            await self.everybody.there.wait()
+        await self._command(order, "deliver", buyer)
+        return await asyncio.gather(*followers)
 
-async def _follow(
-    arena: Arena, http: httpx2.AsyncClient, order: str, buyer: str, draws: Random
-) -> list[dict[str, Any]]:
-    """All that one follower is told, over eleven connections."""
-    seen: list[dict[str, Any]] = []
-    headers = await arena.headers(buyer)
-    for _ in range(DROPS):
-        async with _stream(http, order, headers, seen) as told:
-            await _some(told, seen, draws.randrange(3))
-    async with _stream(http, order, headers, seen) as told, asyncio.timeout(120):
-        async for entry in told:
-            seen.append(entry)
-            if entry["type"] == LIFE[-1]:
-                break
-    return seen
+    async def _command(self, order: str, verb: str, who: Role | str) -> None:
+        """A command is repeated with its key until it is taken."""
+        key = str(uuid4())
 
+        async def taken() -> bool:
+            return (await self.arena.command(order, verb, who, key)).status_code in {200, 202}
 
-@asynccontextmanager
-async def _stream(
-    http: httpx2.AsyncClient, order: str, headers: dict[str, str], seen: list[dict[str, Any]]
-) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
-    resumed = {"Last-Event-ID": seen[-1]["id"]} if seen else {}
-    while True:
-        async with http.stream("GET", f"/v1/orders/{order}/events", headers={**headers, **resumed}) as answer:
-            if answer.status_code != TOO_MANY:
-                assert answer.status_code == 200, await answer.aread()
-                yield entries(answer)
-                return
-        # The connection that was dropped a moment ago still has its place.
-        await asyncio.sleep(SHORT_SECONDS)
+        await eventually(taken, seconds=PATIENCE_SECONDS, pause=1.0, why=f"{verb} was never taken")
+
+    async def _follow(self, order: str, buyer: str, draws: Random) -> list[dict[str, Any]]:
+        """All that one follower is told, over eleven connections."""
+        seen: list[dict[str, Any]] = []
+        headers = await self.arena.headers(buyer)
+        for _ in range(DROPS):
+            async with self._stream(order, headers, seen) as told:
+                await _some(told, seen, draws.randrange(3))
+            await asyncio.sleep(draws.uniform(0, AWAY_SECONDS))
+        async with self._stream(order, headers, seen) as told, asyncio.timeout(PATIENCE_SECONDS):
+            self.everybody.comes()
+            while not seen or seen[-1]["type"] != LIFE[-1]:
+                seen.append(await anext(told))
+            await self.everybody.there.wait()
+        return seen
+
+    @asynccontextmanager
+    async def _stream(
+        self, order: str, headers: dict[str, str], seen: list[dict[str, Any]]
+    ) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
+        resumed = {"Last-Event-ID": seen[-1]["id"]} if seen else {}
+        address = f"/v1/orders/{order}/events"
+        while True:
+            async with self.http.stream("GET", address, headers={**headers, **resumed}) as answer:
+                if answer.status_code not in LATER:
+                    assert answer.status_code == 200, await answer.aread()
+                    yield entries(answer)
+                    return
+            # The connection that was dropped a moment ago still has its place.
+            await asyncio.sleep(SHORT_SECONDS)
 
 
 async def _some(told: AsyncIterator[dict[str, Any]], seen: list[dict[str, Any]], most: int) -> None:
