@@ -30,7 +30,7 @@ _PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL")
 class TemporalServer:
     """One server on `directory`, which the caller alone uses; start() again after a crash.
 
-    With `persistent=False` it forgets every workflow when it ends.
+    With `persistent=False` it forgets every workflow when it ends. `more_namespaces` are made together with the first.
     """
 
     name = "temporal"

@@ -12,7 +12,8 @@ from api.tokens import SigningKey, Tokens
 from db.ids import new_id
 from db.tables import EventRow
 from domain.orders import Role
-from tests.support.arena import SIGNING_KEY, Arena, order_body
+from tests.support.arena import Arena, order_body
+from tests.support.opening import SIGNING_KEY
 
 pytestmark = pytest.mark.idle
 

@@ -19,7 +19,8 @@ from domain.incidents import IncidentKind
 from domain.orders import Role
 from providers.observed import ObservedGateway
 from sandbox.ready import Temporal
-from tests.support.arena import Arena, eventually, free_listener, open_arena
+from tests.support.arena import Arena, eventually
+from tests.support.opening import free_listener, open_arena
 from tests.support.stripe_sandbox import open_sandbox
 from workflows import names
 from workflows.policies import TASK_TIMEOUT

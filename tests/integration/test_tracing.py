@@ -14,7 +14,8 @@ from db.session import Database
 from providers.observed import ObservedGateway
 from providers.tracing import Discreet, OpenTelemetry
 from sandbox.ready import Temporal
-from tests.support.arena import ADDRESS, Arena, eventually, free_listener, open_arena, same
+from tests.support.arena import ADDRESS, Arena, eventually, same
+from tests.support.opening import free_listener, open_arena
 from tests.support.stripe_sandbox import open_sandbox
 
 PLACING = "POST /v1/orders"

@@ -12,8 +12,8 @@ import pytest_asyncio
 from db.session import Database
 from sandbox.ready import Temporal
 from tests.proof.sizes import SEED, sized
-from tests.support.arena import free_listener, open_arena
 from tests.support.held_mail import Mail
+from tests.support.opening import free_listener, open_arena
 from tests.support.stories import STORIES, Shop, Story, open_shop
 from tests.support.stripe_sandbox import Inbox, open_inbox, open_sandbox
 

@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from sandbox.mail import create_app
 from sandbox.ports import LOOPBACK, free_port
-from tests.support.arena import free_listener, serving
+from tests.support.opening import free_listener, serving
 
 
 @dataclass

@@ -22,7 +22,7 @@ from domain.accounts import AccountStatus
 from domain.orders import Policy, Role
 from domain.sign_in import SignInRules
 from tests.support.apps import quick_app
-from tests.support.arena import SIGNING_KEY
+from tests.support.opening import SIGNING_KEY
 
 PASSWORD = "correct horse battery staple"
 SITE = "http://shop.example"

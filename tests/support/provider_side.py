@@ -6,7 +6,8 @@ from stripe import PaymentIntent
 
 from providers.stripe import NAME as STRIPE
 from providers.stripe.gateway import StripeGateway
-from tests.support.arena import READ_TIMEOUT, Arena
+from tests.support.arena import Arena
+from tests.support.opening import READ_TIMEOUT
 
 Gateway = TypeVar("Gateway", bound=StripeGateway)
 

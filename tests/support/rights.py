@@ -15,7 +15,8 @@ from db.ids import new_id
 from db.tables import Cart
 from domain.incidents import IncidentKind
 from domain.orders import Role
-from tests.support.arena import ADDRESS, SIGNING_KEY, Arena
+from tests.support.arena import ADDRESS, Arena
+from tests.support.opening import SIGNING_KEY
 
 CARD = {"method": "card", "payment_method_id": "pm_card_visa"}
 PASSWORD = "correct horse battery staple"

@@ -12,7 +12,8 @@ from sandbox.ports import LOOPBACK, free_ports
 from sandbox.postgres import Postgres
 from sandbox.ready import Temporal
 from sandbox.temporal import TemporalServer
-from tests.support.arena import Arena, free_listener, open_arena
+from tests.support.arena import Arena
+from tests.support.opening import free_listener, open_arena
 from tests.support.stripe_sandbox import open_sandbox
 from workflows.names import SEARCH_ATTRIBUTES
 

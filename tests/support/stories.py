@@ -20,8 +20,9 @@ from domain.books import ProviderPayment
 from domain.orders import OrderStatus, Policy, Role
 from domain.payments import PaymentStatus
 from tests.support.apps import NO_TLS, quick_app
-from tests.support.arena import Arena, eventually, free_listener, order_body, serving
+from tests.support.arena import Arena, eventually, order_body
 from tests.support.chaos import PATIENCE_SECONDS, TIMEOUT_SECONDS, Client
+from tests.support.opening import free_listener, serving
 from tests.support.stripe_sandbox import DEAF
 from workflows import names
 from workflows.audit import AuditWorkflow
