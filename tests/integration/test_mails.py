@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest_asyncio
 from sqlalchemy import func, select, text
+from structlog.testing import capture_logs
 
 import worker as workers
 from activities.mails import MailStep, Posted
@@ -132,10 +133,13 @@ async def test_an_account_is_not_written_to_without_end_and_others_are_told_all_
         made, withheld = made + collected.made, withheld + collected.withheld
         return made + withheld == 6
 
-    await eventually(read)
+    with capture_logs() as logs:
+        await eventually(read)
 
     # Both buyers were to be told of the end and of the refund, and the seller twice: one place was left.
     assert (made, withheld) == (5, 1)
+    (warning,) = [each for each in logs if each["log_level"] == "warning"]
+    assert (warning["withheld"], warning["limit"]) == (1, HOURLY)
     async with arena.database.transaction() as session:
         recent = select(func.count()).where(Mail.account_id == pestered, Mail.created > at - HOUR)
         assert await session.scalar(recent) == HOURLY

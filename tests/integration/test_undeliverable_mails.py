@@ -4,11 +4,13 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest_asyncio
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from activities.mails import Posted
+from db import erasure
+from db.accounts import Cause
 from db.ids import new_id
-from db.tables import Account, EventRow, Mail
+from db.tables import EventRow, Mail
 from domain.events import EventType
 from domain.mails import TRIES, MailKind, MailState, pause
 from domain.orders import Role
@@ -149,15 +151,16 @@ async def test_mails_wait_for_a_server_that_is_away_and_are_then_sent_once(arena
 
 
 async def test_who_was_erased_is_told_nothing_more(arena: Arena, post: MailSide) -> None:
-    await paid(arena)
-    await post.told(PAID)
-    buyer = arena.people[Role.BUYER]
+    buyer = await arena.new_account(Role.BUYER)
+    order = await paid(arena, buyer, card="pm_card_chargeDeclined")
+    await arena.insist(order, "cancel", buyer)
+    await arena.until(order["id"], status="cancelled")
+    # Of the decline and of the end.
+    await post.told(2)
     async with arena.database.transaction() as session:
-        gone = update(Account).where(Account.id == buyer).values(email=f"{buyer}@erased.invalid", name="")
-        await session.execute(gone)
+        assert await erasure.erase(session, buyer, Cause(datetime.now(UTC), "test"))
 
     posted = await post.send()
 
-    assert (posted.sent, posted.dropped) == (1, 2)
-    assert post.subjects(address(arena, Role.SELLER)) == {SOLD: 1}
-    assert len(post.inbox.mails) == 1
+    assert (posted.sent, posted.dropped) == (0, 2)
+    assert post.inbox.mails == []
