@@ -1,4 +1,7 @@
-"""The sweep over orders: tells workflows what nobody told them, and people what is theirs. It changes no order."""
+"""The sweep over orders: tells workflows what nobody told them, and people what is theirs. It changes no order.
+
+And it lets go of Idempotency-Keys that were kept for long enough.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
@@ -16,7 +19,7 @@ from db.webhooks import Unheard
 from domain.errors import WorkflowsUnavailable
 from domain.ids import OrderId
 from domain.incidents import UNKNOWN_AGE, IncidentKind
-from domain.sweep import OVERDUE, OWED, OWED_AT_MOST, RECHECKS, UNHEARD, Waker, due
+from domain.sweep import KEPT, OVERDUE, OWED, OWED_AT_MOST, RECHECKS, UNHEARD, Waker, due
 from domain.values import Value
 
 _LOST, _UNKNOWN = IncidentKind.ORDER_WITHOUT_WORKFLOW, IncidentKind.PAYMENT_UNKNOWN
@@ -90,6 +93,8 @@ class SweepActivities:
             reported += [await incidents.report(session, _UNKNOWN, order, step.at) for order in unknown]
             reported += [await incidents.report(session, _OVERDUE, each.refund_id, step.at) for each in overdue]
             reported += [await _give_up(session, each, step.at) for each in owed if _too_old(each, told_again, step.at)]
+        async with self._database.transaction() as session:
+            await commands.let_go(session, step.at - KEPT)
         return Swept(
             # What could not be told is due again in the next sweep.
             at=swept if untold else step.at,

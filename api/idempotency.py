@@ -27,6 +27,7 @@ from domain.errors import (
     IdempotencyKeyReused,
     TokenInvalid,
 )
+from domain.sweep import KEPT
 
 _KEY = re.compile(r"^[\x20-\x7e]{1,255}$")
 _JSON = "application/json"
@@ -36,7 +37,10 @@ _ACCEPTED = 202
 def idempotency_key(
     key: Annotated[
         str | None,
-        Header(alias="Idempotency-Key", description="Required: 1 to 255 printable ASCII characters, kept 30 days."),
+        Header(
+            alias="Idempotency-Key",
+            description=f"Required: 1 to 255 printable ASCII characters, kept {KEPT.days} days.",
+        ),
     ] = None,
 ) -> str:
     """Raises IdempotencyKeyRequired or IdempotencyKeyMalformed."""

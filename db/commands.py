@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, func, or_, select, update
+from sqlalchemy import Text, bindparam, cast, func, null, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -26,7 +26,7 @@ CHECKOUT_ROUTE = "POST /v1/carts/{cart_id}/checkout"
 PLACE_ROUTES = (PLACE_ROUTE, CHECKOUT_ROUTE)
 # The HTTP statuses from here on are faults of ours: no answer to keep.
 _FAULT = 500
-# How many owed commands are seen to at once.
+# How many owed commands, or old claims, are seen to at once.
 _MOST = 1000
 
 
@@ -191,6 +191,28 @@ async def is_owed(session: AsyncSession, request_id: str) -> bool:
 async def owe(session: AsyncSession, request_id: str, *, owed: bool) -> None:
     """Say whether somebody counts on the claim while Temporal may have forgotten what was asked."""
     await session.execute(update(Request).where(Request.id == request_id).values(owed=owed))
+
+
+async def let_go(session: AsyncSession, before: datetime) -> None:
+    """Forget what was sent and answered under keys that were claimed before a time: they are free again.
+
+    As many as one call takes; a command that still has to be told stays. How commands ended stays too (`commands`).
+    """
+    told = or_(Request.owed.is_(False), Request.command.is_(None))
+    old = select(Request.id).where(Request.created < before, Request.body.is_not(None), told)
+    some = old.order_by(Request.created).limit(_MOST).with_for_update(skip_locked=True)
+    await session.execute(update(Request).where(Request.id.in_(some)).values(NOTHING_KEPT))
+
+
+# A claim of which nothing is known any more; its key is one that no caller has sent.
+NOTHING_KEPT = {
+    Request.body: null(),
+    Request.response: null(),
+    Request.command: null(),
+    Request.fingerprint: b"",
+    Request.key: cast(Request.id, Text),
+    Request.owed: False,
+}
 
 
 async def _keep(session: AsyncSession, command: Answering, **outcome: Any) -> None:  # noqa: ANN401 - columns of the row

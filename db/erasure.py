@@ -12,10 +12,8 @@ from sqlalchemy import (
     ColumnElement,
     Executable,
     String,
-    Text,
     any_,
     bindparam,
-    cast,
     false,
     literal,
     null,
@@ -29,6 +27,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from db import catalogue, event_log, login_limits, obligations, sign_ins
 from db.accounts import Cause, lock_with_administrators
+from db.commands import NOTHING_KEPT
 from db.tables import (
     Account,
     AccountChangeRow,
@@ -155,9 +154,7 @@ def _calls(owned: _Owned) -> list[Executable]:
     """
     own, others = Request.account_id == owned.account_id, _among(Request.resource_id, owned.orders)
     return [
-        update(Request)
-        .where(own)
-        .values(body=null(), response=null(), command=null(), fingerprint=b"", key=cast(Request.id, Text), owed=False),
+        update(Request).where(own).values(NOTHING_KEPT),
         update(Request).where(others).values(body=null()),
         update(Request).where(others, Request.status < _REFUSED).values(response=null()),
     ]

@@ -16,6 +16,9 @@ OWED = timedelta(seconds=30)
 # be wrong by now.
 OWED_AT_MOST = timedelta(hours=1)
 
+# How long a caller may repeat a call under its Idempotency-Key.
+KEPT = timedelta(days=30)
+
 # A placing call that came to nothing for so long: its order never began, although its buyer may have been told 202.
 FORGOTTEN = timedelta(minutes=10)
 

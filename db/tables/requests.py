@@ -35,6 +35,7 @@ class Request(Table):
     __table_args__ = (
         UniqueConstraint("account_id", "route", "key"),
         Index("ix_requests_unanswered", "created", postgresql_where="status IS NULL"),
+        Index("ix_requests_kept", "created", postgresql_where="body IS NOT NULL"),
         Index("ix_requests_owed", "created", postgresql_where="owed AND command IS NOT NULL"),
     )
 

@@ -6,9 +6,26 @@ _ROTATION = "integration/test_refresh_rotation.py::"
 _SESSIONS = "integration/test_sessions.py::"
 _STAFF = "integration/test_account_administration.py::"
 _LIMITS = "integration/test_login_limits.py::"
+_KEPT = "integration/test_kept_keys.py::"
 _ERASURE = "integration/test_erasure.py::"
 
 ADMITTING = (
+    Bug(
+        "key_let_go_early",
+        "An Idempotency-Key is forgotten while its caller may still repeat the call.",
+        "activities/sweep.py",
+        "await commands.let_go(session, step.at - KEPT)",
+        "await commands.let_go(session, step.at - KEPT / 2)",
+        (_KEPT + "test_within_thirty_days_a_repeat_gets_the_first_answer",),
+    ),
+    Bug(
+        "owed_command_let_go",
+        "A command that still has to be told is forgotten with its key.",
+        "db/commands.py",
+        "Request.body.is_not(None), told)",
+        "Request.body.is_not(None))",
+        (_KEPT + "test_a_command_that_still_has_to_be_told_is_kept_for_as_long_as_that_takes",),
+    ),
     Bug(
         "stolen_token_unnoticed",
         "A refresh token that was used before is exchanged again.",
