@@ -93,7 +93,6 @@ class SweepActivities:
             reported += [await incidents.report(session, _UNKNOWN, order, step.at) for order in unknown]
             reported += [await incidents.report(session, _OVERDUE, each.refund_id, step.at) for each in overdue]
             reported += [await _give_up(session, each, step.at) for each in owed if _too_old(each, told_again, step.at)]
-        async with self._database.transaction() as session:
             await commands.let_go(session, step.at - KEPT)
         return Swept(
             # What could not be told is due again in the next sweep.
