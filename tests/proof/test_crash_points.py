@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from itertools import cycle, islice
 from pathlib import Path
 from random import Random
@@ -23,14 +24,14 @@ from settings import Settings
 from tests.proof.sizes import FULL, SEED, sized
 from tests.support.arena import Arena, eventually
 from tests.support.mail_side import MailSide, mail_side
-from tests.support.stories import ENDING_SECONDS, ON_HAND, STORIES, Shop, open_shop
+from tests.support.stories import ON_HAND, STORIES, Shop, open_shop
 from tests.support.worker_processes import Hatchery, hatching
 
 RUNS = sized(1, 20)
 # How many of the two moments are met in one run: by turns, in the small size.
 MOMENTS = sized(1, 2)
 PROVES = f"{RUNS} kills {'before and after' if FULL else 'before or after'} every activity's effect, each seen to hit"
-UNSENT = {MailState.WAITING, MailState.SENDING}
+UNSENT, LEASED = {MailState.WAITING, MailState.SENDING}, timedelta(minutes=2)
 # How long a placing call waits for a worker, before it is repeated; and how long callers repeat while workers die.
 BUDGET_SECONDS, PATIENCE_SECONDS = 2.0, 900.0
 
@@ -144,14 +145,16 @@ async def confirmed_by_mail(shop: Shop, post: MailSide) -> set[str]:
     One whose sender was killed in between is taken up again when its lease is over: it comes twice under one id, or is
     dropped, although it came, when it is no news by then.
     """
+    await shop.mailed("all")
 
     async def all_sent() -> list[Mail] | None:
-        await shop.mailed("all")
+        # As it is when every lease is over.
+        await post.send(later=LEASED)
         async with shop.arena.database.transaction() as session:
             known = list(await session.scalars(select(Mail)))
         return None if any(each.state in UNSENT for each in known) else known
 
-    known = await eventually(all_sent, seconds=ENDING_SECONDS, pause=1.0, why="not every mail was sent")
+    known = await eventually(all_sent, pause=0.5, why="not every mail was sent")
     sent = [each for each in known if each.state is MailState.SENT]
     assert {each.state for each in known} <= {MailState.SENT, MailState.DROPPED}
     came = {told.strip("<>").partition("@")[0] for told in post.ids()}
