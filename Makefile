@@ -22,7 +22,7 @@ up: $(SETTLED) ## run everything on this machine until Ctrl-C
 	$(RUN)/holdfast up
 
 test: $(SETTLED) ## run all tests
-	$(RUN)/pytest -n 4 --dist worksteal --durations=15
+	$(RUN)/pytest -n 4 --dist load --maxschedchunk 1 --durations=15
 
 prove: $(SETTLED) ## run the fault and proof suites in full size, write docs/proof.md
 	HOLDFAST_PROOF=full HOLDFAST_PROOF_REPORT=docs/proof.md $(RUN)/pytest tests/proof -n 3 --dist worksteal
