@@ -176,6 +176,10 @@ class Sandbox:
         seen: list[dict[str, Any]] = self.http.get("/_sandbox/requests").json()["requests"]
         return seen
 
+    def changes(self) -> list[dict[str, Any]]:
+        """Every request but the reads: a webhook may have a payment read again at any moment."""
+        return [each for each in self.requests() if each["method"] != "GET"]
+
     def reset(self) -> None:
         self.http.post("/_sandbox/reset").raise_for_status()
 

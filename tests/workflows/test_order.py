@@ -129,8 +129,8 @@ async def test_a_declined_order_can_be_cancelled_and_its_intent_is_too(arena: Ar
 
     assert (cancelled["status"], cancelled["payment_status"]) == ("cancelled", "cancelled")
     assert (await arena.get(f"/v1/products/{product}"))["stock"] == 3
-    requests = arena.stripe.requests()
-    assert [each["path"].rsplit("/", 1)[-1] for each in requests] == ["payment_intents", "cancel"]
+    changes = arena.stripe.changes()
+    assert [each["path"].rsplit("/", 1)[-1] for each in changes] == ["payment_intents", "cancel"]
 
 
 async def test_an_order_confirmed_with_the_bank_goes_on_to_its_end(arena: Arena) -> None:

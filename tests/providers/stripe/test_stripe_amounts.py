@@ -45,7 +45,7 @@ def till(simulator: Sandbox) -> Bench:
 
 
 def sent(till: Bench) -> list[dict[str, Any]]:
-    return [each["params"] for each in till.sandbox.requests() if each["method"] == "POST"]
+    return [each["params"] for each in till.sandbox.changes()]
 
 
 @pytest.mark.parametrize(("currency", "ours", "theirs"), CHARGED)
