@@ -141,3 +141,14 @@ async def arena(database: Database, temporal: Temporal, request: pytest.FixtureR
     """The whole system, with the provider's webhooks on; of an `idle` test, without workers."""
     async with own_arena(database, temporal, working=not _idle(request)) as opened:
         yield opened
+
+
+@pytest_asyncio.fixture(scope="module")
+async def quiet_arena(postgres: Postgres) -> AsyncIterator[Arena]:
+    """As an `idle` test's, for all tests of a module that only look, or are refused: there are hundreds of them."""
+    async with (
+        own_database_name(postgres) as name,
+        own_database(postgres, name) as database,
+        own_arena(database, absent_temporal(), working=False) as opened,
+    ):
+        yield opened

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+import pytest_asyncio
 from sqlalchemy import insert, select, text
 from typeid import TypeID
 
@@ -151,22 +152,30 @@ async def test_products_with_the_same_new_words_are_made_at_once(arena: Arena) -
     assert set(await found(arena, "wordaa wordff")) == {each["id"] for each in made}
 
 
+@pytest_asyncio.fixture(scope="module")
+async def shelf(quiet_arena: Arena) -> Arena:
+    """With goods that are alike by category, by price or by their words."""
+    await category(quiet_arena, "deck")
+    for number in range(7):
+        await new_product(quiet_arena, category="deck", name="Rope", price=_usd(100 + number % 3))
+    for number in range(4):
+        await new_product(quiet_arena, name="Deck", description="rope", price=_usd(100 + number))
+    return quiet_arena
+
+
 @pytest.mark.parametrize("sort", ["newest", "price", "-price", "relevance"])
 @pytest.mark.parametrize("filters", ["", "&seller", "&category=deck", "&in_stock=true", "&min_price=101&max_price=104"])
-async def test_every_order_is_read_page_by_page_and_back(arena: Arena, sort: str, filters: str) -> None:
-    await category(arena, "deck")
-    goods = [await new_product(arena, category="deck", name="Rope", price=_usd(100 + n % 3)) for n in range(7)]
-    goods += [await new_product(arena, name="Deck", description="rope", price=_usd(100 + n)) for n in range(4)]
-    filters = filters.replace("&seller", f"&seller={goods[0]['seller_id']}")
+async def test_every_order_is_read_page_by_page_and_back(shelf: Arena, sort: str, filters: str) -> None:
+    filters = filters.replace("&seller", f"&seller={shelf.people[Role.SELLER]}")
     query = f"currency=USD&sort={sort}{filters}" + ("&q=rope" if sort == "relevance" else "")
 
-    everything = await listed(arena, f"{query}&limit=100")
+    everything = await listed(shelf, f"{query}&limit=100")
 
     assert len(everything) == len(set(everything)) > 2
-    assert await whole_list(arena, query, 2) == everything
-    assert await whole_list(arena, query, 3) == everything
-    assert await whole_list(arena, query, 2, before=everything[-1]) == everything[:-1]
-    before_last = await send(arena, "GET", f"/v1/products?{query}&limit=2&ending_before={everything[-1]}")
+    assert await whole_list(shelf, query, 2) == everything
+    assert await whole_list(shelf, query, 3) == everything
+    assert await whole_list(shelf, query, 2, before=everything[-1]) == everything[:-1]
+    before_last = await send(shelf, "GET", f"/v1/products?{query}&limit=2&ending_before={everything[-1]}")
     assert [each["id"] for each in before_last.json()["data"]] == everything[-3:-1]
     assert before_last.json()["has_more"] is (len(everything) > 3)
 
@@ -191,17 +200,15 @@ async def test_prices_of_one_currency_are_compared(arena: Arena) -> None:
 @pytest.mark.parametrize(
     "query", ["sort=price", "min_price=1", "max_price=1", "sort=relevance", "currency=XXX", "min_price=-1&currency=USD"]
 )
-async def test_filters_that_mean_nothing_are_refused(arena: Arena, query: str) -> None:
-    answer = await send(arena, "GET", f"/v1/products?{query}")
+async def test_filters_that_mean_nothing_are_refused(quiet_arena: Arena, query: str) -> None:
+    answer = await send(quiet_arena, "GET", f"/v1/products?{query}")
 
     assert (answer.status_code, answer.json()["code"]) == (422, "body_invalid")
 
 
 @pytest.mark.parametrize("sort", ["price", "-price", "relevance"])
-async def test_a_cursor_that_is_no_product_has_no_place_in_an_order(arena: Arena, sort: str) -> None:
-    await shop(arena, "Rope")
-
-    answer = await arena.http.get(
+async def test_a_cursor_that_is_no_product_has_no_place_in_an_order(shelf: Arena, sort: str) -> None:
+    answer = await shelf.http.get(
         "/v1/products",
         params={
             "sort": sort,
@@ -235,8 +242,8 @@ async def test_no_text_is_too_strange(arena: Arena) -> None:
 
 
 @pytest.mark.parametrize("refused", ["a\x00b", "a" * 201])
-async def test_a_text_that_can_not_be_is_refused(arena: Arena, refused: str) -> None:
-    answer = await arena.http.get("/v1/products", params={"q": refused})
+async def test_a_text_that_can_not_be_is_refused(quiet_arena: Arena, refused: str) -> None:
+    answer = await quiet_arena.http.get("/v1/products", params={"q": refused})
 
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/query/q")
 

@@ -42,7 +42,7 @@ _ROLES = {Who.BUYER: Role.BUYER, Who.OTHER_BUYER: Role.BUYER, Who.SELLER: Role.S
 
 @dataclass
 class World:
-    """An arena with somebody of each kind, and what operations are about: made anew for every call."""
+    """An arena with somebody of each kind, and what operations are about: made anew when one was changed."""
 
     arena: Arena
     accounts: Mapping[Who, str]

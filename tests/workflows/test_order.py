@@ -2,8 +2,11 @@
 
 from typing import Any
 
+from sqlalchemy import select
+
+from db.tables import EventRow
 from domain.orders import Role
-from tests.support.arena import Arena, eventually
+from tests.support.arena import Arena, eventually, order_body
 
 PAID = {"authorized": 2644, "captured": 2644, "refunded": 0, "voided": 0}
 # One shackle at 19.99, 7.25 % tax on it, 5.00 shipping.
@@ -30,6 +33,19 @@ async def test_an_order_is_paid_shipped_delivered_and_completed(arena: Arena) ->
     assert done["fulfilments"][0]["tracking_number"] == "JD01"
     assert (await arena.truth(order["id"])).items() >= PAID.items()
     assert (await arena.get(f"/v1/products/{product}"))["stock"] == 9
+
+
+async def test_the_caller_s_request_id_comes_back_and_goes_into_events(arena: Arena) -> None:
+    headers = {**await arena.headers(Role.BUYER), "X-Request-Id": "checkout-7.of_today"}
+
+    answer = await arena.http.post("/v1/orders", json=order_body(await arena.product()), headers=headers)
+
+    assert answer.headers["X-Request-Id"] == "checkout-7.of_today"
+    async with arena.database.transaction() as session:
+        rows = await session.scalars(
+            select(EventRow.correlation_id).where(EventRow.subject == answer.json()["id"]).distinct()
+        )
+        assert list(rows) == ["checkout-7.of_today"]
 
 
 async def test_manual_capture_takes_the_money_at_shipping(arena: Arena) -> None:
