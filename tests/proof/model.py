@@ -72,11 +72,16 @@ class Order:
     def at_the_bank(self) -> bool:
         return self.payment == "requires_action"
 
+    @property
+    def unpaid(self) -> bool:
+        """Another card is waited for."""
+        return not self.closed and self.payment == "failed"
+
     def pay(self, card: Card, capture: str) -> tuple["Order", Answer]:
         """Another card, while none was taken yet and the bank is not waiting for the buyer."""
         if self.closed:
             return self, Refused("order_closed")
-        if self.payment != "failed":
+        if not self.unpaid:
             return self, Refused("payment_not_open")
         return _answered(_try(self, card, capture))
 

@@ -1,7 +1,7 @@
 """Followers of orders who lose their connection again and again: none misses a word, or hears one twice."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from random import Random
@@ -25,6 +25,7 @@ SHORT_SECONDS = 0.3
 AWAY_SECONDS, IDLE_SECONDS = sized(0, 6), sized(3, 40)
 # What a client is told that shall come again: too many streams, or an API under more load than it can take.
 LATER = {429, 503}
+TAKEN = {200, 201, 202}
 PATIENCE_SECONDS = 180.0
 
 
@@ -66,28 +67,33 @@ class Following:
 
     async def life(self, product: str, buyer: str, draws: Random) -> list[list[dict[str, Any]]]:
         """What each follower of one order was told; some end while streams are dropped, others when all are open."""
-        order = (await self.arena.place(product, who=buyer)).json()["id"]
+        order = await self._insist(lambda key: self.arena.place(product, who=buyer, key=key))
         followers = [
             asyncio.create_task(self._follow(order, buyer, Random(draws.random())))  # noqa: S311 - as above
             for _ in range(FOLLOWERS)
         ]
         waits = draws.random() < 1 / 2
         await asyncio.sleep(draws.uniform(0, IDLE_SECONDS))
-        await self._command(order, "ship", Role.SELLER)
+        await self._insist(lambda key: self.arena.command(order, "ship", Role.SELLER, key))
         await asyncio.sleep(draws.uniform(0, IDLE_SECONDS))
         if waits:
             await self.everybody.there.wait()
-        await self._command(order, "deliver", buyer)
+        await self._insist(lambda key: self.arena.command(order, "deliver", buyer, key))
         return await asyncio.gather(*followers)
 
-    async def _command(self, order: str, verb: str, who: Role | str) -> None:
-        """A command is repeated with its key until it is taken."""
+    async def _insist(self, call: Callable[[str], Awaitable[httpx2.Response]]) -> str:
+        """The id of the order of a call that is repeated with its key until it is taken."""
         key = str(uuid4())
 
-        async def taken() -> bool:
-            return (await self.arena.command(order, verb, who, key)).status_code in {200, 202}
+        async def taken() -> str | None:
+            answer = await call(key)
+            if answer.status_code in LATER:
+                return None
+            assert answer.status_code in TAKEN, answer.text
+            return str(answer.json()["id"])
 
-        await eventually(taken, seconds=PATIENCE_SECONDS, pause=1.0, why=f"{verb} was never taken")
+        order: str = await eventually(taken, seconds=PATIENCE_SECONDS, pause=1.0, why="a call was never taken")
+        return order
 
     async def _follow(self, order: str, buyer: str, draws: Random) -> list[dict[str, Any]]:
         """All that one follower is told, over eleven connections."""

@@ -5,6 +5,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event, make_url
+from sqlalchemy.engine import Dialect
 
 from db.session import Database
 from sandbox.errors import ChildDied
@@ -39,12 +43,29 @@ async def own_database_name(postgres: Postgres) -> AsyncIterator[str]:
     await postgres.drop_database(name)
 
 
+class _Lent(Database):
+    """Speaks to one test's database after another: what SQLAlchemy compiled for the first serves all of them."""
+
+    def __init__(self) -> None:
+        super().__init__("postgresql://")
+        for engine in (self.engine, self._beside):
+            event.listen(engine.sync_engine, "do_connect", self._aim)
+
+    def _aim(self, dialect: Dialect, _record: Any, _words: Any, parameters: dict[str, Any]) -> None:
+        parameters |= dialect.create_connect_args(make_url(self.url))[1]
+
+
+_VACANT: list[_Lent] = []
+
+
 @asynccontextmanager
 async def own_database(postgres: Postgres, name: str) -> AsyncIterator[Database]:
     """Logged in as the application."""
-    opened = Database(postgres.app_dsn_of(name))
-    yield opened
-    await opened.close()
+    lent = _VACANT.pop() if _VACANT else _Lent()
+    lent.url = postgres.app_dsn_of(name)
+    yield lent
+    await lent.close()
+    _VACANT.append(lent)
 
 
 async def _started(scratch: Path, *, persistent: bool, more_namespaces: Sequence[str] = ()) -> TemporalServer:
