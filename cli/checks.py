@@ -46,7 +46,7 @@ async def everything() -> list[Found]:
     """All that can be looked at; what depends on what is wrong already is left out."""
     problem = problem_of_settings()
     if problem is not None:
-        mend = "docs/operations.md and the README list all settings."
+        mend = "The README and docs/operations.md list the settings."
         return [Found(what="settings", state=State.WRONG, seen=problem, mend=mend)]
     told = Settings()
     found = list(_settings(told))

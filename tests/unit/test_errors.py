@@ -8,7 +8,7 @@ import pytest
 import domain.errors
 from domain.errors import BY_CODE, HoldfastError, ProviderUnreachable, from_code
 
-# architecture.md, HTTP conventions: used as defined; 500 and 503 are ours.
+# Used as RFC 9110 and its extensions define them; 500 and 503 are ours.
 STATUSES = {400, 401, 403, 404, 405, 409, 412, 413, 422, 428, 429, 500, 503}
 CLASSES = [
     each

@@ -14,7 +14,7 @@ from domain.money import EXPONENTS, MAX_AMOUNT, Currency, Money, allocate, expon
 from tests.support.sales import unhurried
 
 ISO_4217 = {each.code: each.exponent for each in iso4217.Currency}
-# semantics.md names these; x100 for one of the first is the classic 100-fold overcharge.
+# x100 for one of the first is the classic 100-fold overcharge.
 WITHOUT_DECIMALS = "JPY KRW VND CLP XAF XOF XPF BIF DJF GNF KMF PYG RWF UGX VUV"
 WITH_THREE_DECIMALS = "BHD KWD OMR JOD TND IQD LYD"
 EASILY_WRONG = {"USD": 2, "MGA": 2} | dict.fromkeys(WITHOUT_DECIMALS.split(), 0)

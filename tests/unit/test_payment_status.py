@@ -21,7 +21,7 @@ from domain.payments import (
     sums,
 )
 
-# architecture.md, states; `cancelled` (voided or expired unpaid) has nothing taken, held or on its way beside it.
+# `cancelled` (voided or expired unpaid) has nothing taken, held or on its way beside it.
 PRECEDENCE = """
     disputed unknown refunded partially_refunded completed cancelled authorized requires_action processing failed
     pending
