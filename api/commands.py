@@ -92,7 +92,7 @@ class Commands:
         WorkflowsUnavailable when Temporal can't be reached.
         """
         async with self._wired.database.transaction() as session:
-            await orders.found(session, caller, order_id)
+            await orders.visible(session, caller, order_id)
             owed = await owed_commands(session, self._given_up, order_id)
         command = Command(
             request_id=new_id("req"),

@@ -1,6 +1,6 @@
 """An order on its way out: from the database, from its claim, or from a command's outcome, and to whom."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 from urllib.parse import quote
 
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from api.deps import Principal, Wiring
 from api.idempotency import Answer, Claim
 from db.commands import PLACE_ROUTES, earlier_answer
-from db.queries import order_view, order_views
+from db.queries import order_view, order_views, parties_of
 from db.tables import CommandOutcome, Request
 from domain.errors import HoldfastError, OrderBusy, OrderClosed, ResourceNotFound
 from domain.ids import AccountId, OrderId
@@ -54,9 +54,26 @@ def shown(wired: Wiring, caller: Principal, view: OrderView) -> OrderView:
 async def found(session: AsyncSession, caller: Principal, order_id: str) -> OrderView | AcceptedOrder:
     """The caller's order, or the claim of one that is on its way. Raises ResourceNotFound, also for another's."""
     view = await order_view(session, order_id)
-    if view is not None and _may_see(caller, view):
-        return view
-    if view is None and caller.role is not Role.SELLER:
+    if view is None:
+        return await _claimed(session, caller, order_id)
+    if not _may_see(caller, view.buyer_id, (each.seller_id for each in view.fulfilments)):
+        raise ResourceNotFound(resource="order", id=order_id)
+    return view
+
+
+async def visible(session: AsyncSession, caller: Principal, order_id: str) -> frozenset[str]:
+    """The parts of the order that the caller sells. Raises ResourceNotFound as `found` does."""
+    parties = await parties_of(session, order_id)
+    if parties is None:
+        await _claimed(session, caller, order_id)
+        return frozenset()
+    if not _may_see(caller, parties.buyer_id, parties.sellers.values()):
+        raise ResourceNotFound(resource="order", id=order_id)
+    return frozenset(part for part, seller in parties.sellers.items() if seller == caller.account_id)
+
+
+async def _claimed(session: AsyncSession, caller: Principal, order_id: str) -> AcceptedOrder:
+    if caller.role is not Role.SELLER:
         query = select(Request).where(
             Request.resource_id == order_id, Request.route.in_(PLACE_ROUTES), Request.status.is_(None)
         )
@@ -118,14 +135,14 @@ def answer(order: OrderView | AcceptedOrder, status: int) -> Answer:
     return Answer(status=status, body=order.model_dump_json().encode(), headers=headers)
 
 
-def _may_see(caller: Principal, view: OrderView) -> bool:
+def _may_see(caller: Principal, buyer_id: str, seller_ids: Iterable[str]) -> bool:
     match caller.role:
         case Role.ADMIN:
             return True
         case Role.BUYER:
-            return view.buyer_id == caller.account_id
+            return buyer_id == caller.account_id
         case Role.SELLER:
-            return any(each.seller_id == caller.account_id for each in view.fulfilments)
+            return caller.account_id in seller_ids
 
 
 def _link(wired: Wiring, order_id: str) -> WorkflowLink:

@@ -60,6 +60,19 @@ async def order_views(session: AsyncSession, ids: Sequence[str]) -> list[OrderVi
     return [_order_view(*found[each], goods[each], payments[each]) for each in ids if each in found]
 
 
+class Parties(NamedTuple):
+    """Whose an order is: its buyer, and who sells each part, by the parts' ids."""
+
+    buyer_id: str
+    sellers: dict[str, str]
+
+
+async def parties_of(session: AsyncSession, order_id: str) -> Parties | None:
+    """All that the right to see an order depends on, or None without such an order."""
+    rows = (await session.execute(_PARTIES, {"order": order_id})).all()
+    return Parties(rows[0].buyer_id, {row.id: row.seller_id for row in rows}) if rows else None
+
+
 async def order_id_of(session: AsyncSession, named: str) -> str | None:
     """The id of an order that a person names by it, or by its number (O-100001)."""
     number = named.upper().removeprefix("O-")
@@ -119,6 +132,11 @@ _ORDERS = (
     .join(PaymentOperation, _ASKED)
     .where(_among(Order.id))
     .order_by(Payment.id, PaymentAttempt.number)
+)
+_PARTIES = (
+    select(Order.buyer_id, Fulfilment.id, Fulfilment.seller_id)
+    .join(Fulfilment, Fulfilment.order_id == Order.id)
+    .where(Order.id == bindparam("order", type_=Order.id.type))
 )
 _REFUNDS = select(Refund).where(_among(Refund.operation_key)).order_by(Refund.id)
 

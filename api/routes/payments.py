@@ -78,7 +78,7 @@ async def get_payment(payment_id: PaymentId, caller: Reader, wired: Wired) -> Pa
 async def list_order_payments(order_id: OrderId, caller: Reader, wired: Wired, paging: Paging) -> Page[PaymentView]:
     """The payments of one order."""
     async with wired.database.transaction() as session:
-        await orders.found(session, caller, order_id)
+        await orders.visible(session, caller, order_id)
         query = select(Payment.id).where(Payment.order_id == order_id)
         return await page_of(session, query, Payment.id, paging, partial(_shown, caller, session))
 

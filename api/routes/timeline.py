@@ -11,7 +11,6 @@ from pydantic import AwareDatetime
 from api import orders
 from api.deps import Principal, SignedIn, Wired, now
 from api.live import Changes
-from api.orders import AcceptedOrder
 from db import accounts, event_tail
 from db.event_tail import Position
 from domain.errors import CursorInvalid
@@ -70,9 +69,7 @@ class Reader(NamedTuple):
 async def _reader(order_id: OrderId, caller: SignedIn, wired: Wired) -> Reader:
     """Raises ResourceNotFound, also for another's order."""
     async with wired.database.transaction() as session:
-        order = await orders.found(session, caller, order_id)
-    parts = () if isinstance(order, AcceptedOrder) else order.fulfilments
-    return Reader(order_id, caller, frozenset(part.id for part in parts if part.seller_id == caller.account_id))
+        return Reader(order_id, caller, await orders.visible(session, caller, order_id))
 
 
 Reading = Annotated[Reader, Depends(_reader)]

@@ -153,8 +153,8 @@ DECIDING = (
         "another_s_order_shown",
         "A buyer sees the orders of others.",
         "api/orders.py",
-        "return view.buyer_id == caller.account_id",
-        "return bool(view.buyer_id)",
+        "return buyer_id == caller.account_id",
+        "return bool(buyer_id)",
         (_RIGHTS + "test_another_buyer_finds_no_such_order_and_changes_nothing",),
     ),
     Bug(

@@ -22,11 +22,11 @@ PROVES = f"{ORDERS * FOLLOWERS} streams at once, each dropped and resumed {DROPS
 # A stream that says nothing is dropped after so long.
 SHORT_SECONDS = 0.3
 # How long who was dropped waits at most before coming back, and a seller or buyer before the next command.
-AWAY_SECONDS, IDLE_SECONDS = sized(0, 6), sized(3, 40)
+AWAY_SECONDS, IDLE_SECONDS = sized(0, 12), sized(3, 40)
 # What a client is told that shall come again: too many streams, or an API under more load than it can take.
 LATER = {429, 503}
 TAKEN = {200, 201, 202}
-PATIENCE_SECONDS = 180.0
+PATIENCE_SECONDS = 300.0
 
 
 @dataclass
