@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Mapping
+from copy import copy
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from babel import Locale
 from babel.dates import format_datetime
-from babel.numbers import format_currency
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from domain.mails import Letter, MailKind
@@ -94,8 +95,12 @@ def _environment(locale: str, *, autoescape: bool) -> Environment:
     )
 
     def money(value: Money) -> str:
-        amount = Decimal(value.amount).scaleb(-exponent(value.currency))
-        return format_currency(amount, value.currency, locale=locale)
+        places = exponent(value.currency)
+        # With as many places as are charged: the locale's own data round some currencies to whole units.
+        pattern = copy(Locale.parse(locale).currency_formats["standard"])
+        pattern.frac_prec = (places, places)
+        amount = Decimal(value.amount).scaleb(-places)
+        return str(pattern.apply(amount, locale, currency=value.currency, currency_digits=False))
 
     def moment(value: datetime) -> str:
         return f"{format_datetime(value.astimezone(UTC), 'medium', tzinfo=UTC, locale=locale)} UTC"

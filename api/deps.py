@@ -19,7 +19,7 @@ from api.tokens import Tokens
 from db import accounts, browser_sessions
 from db.accounts import Cause
 from db.session import Database
-from domain.errors import RoleNotAllowed, SessionEnded, TokenInvalid, TokenMissing
+from domain.errors import RateLimited, RoleNotAllowed, SessionEnded, TokenInvalid, TokenMissing
 from domain.gateway import WebhookVerifier
 from domain.orders import Policy, Role
 from domain.sign_in import SignInRules
@@ -112,8 +112,13 @@ async def _by_cookie(request: Request, wired: Wiring, secret: str) -> Principal:
 async def count(request: Request, quota: Quota, account_id: str) -> None:
     """Raises RateLimited for a call that is one too many of the account."""
     limits: Limits | None = request.app.state.limits
-    if limits is not None:
+    if limits is None:
+        return
+    try:
         await limits.check(quota, account_id)
+    except RateLimited:
+        request.app.state.metrics.limited(quota)
+        raise
 
 
 SignedIn = Annotated[Principal, Depends(principal)]

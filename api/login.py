@@ -80,7 +80,12 @@ async def _compared(
     if wait is not None:
         raise RateLimited(retry_after=wait)
     stored = None if account is None else account.password_hash
-    checked = await wired.passwords.check(password, stored)
+    try:
+        checked = await wired.passwords.check(password, stored)
+    except RateLimited:
+        async with wired.database.transaction() as session:
+            await login_limits.take_back(session, attempt)
+        raise
     if account is None or stored is None or not checked.right:
         return None
     return Proof(account.id, stored, checked.renewed, attempt)

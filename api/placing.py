@@ -95,10 +95,11 @@ class Placing:
 
         Raises the refusal that the order ended in, or WorkflowsUnavailable when Temporal can't be reached.
         """
-        wired = self._wired
+        wired, request_id = self._wired, new_id("req")
 
         async def currency_of(session: AsyncSession, claim: Claim) -> str:
-            if body.discount_code is not None:
+            # A repeat guesses at nothing new.
+            if body.discount_code is not None and claim.request_id == request_id:
                 await count(self._request, Quota.DISCOUNT_CODES, caller.account_id)
             return await _currency(session, body, claim.resource_id)
 
@@ -122,6 +123,7 @@ class Placing:
             recall=partial(orders.recall, wired, caller, 201),
             prepare=currency_of,
             act=act,
+            request_id=request_id,
             owed=True,
         )
         async with wired.placing:

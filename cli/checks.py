@@ -85,7 +85,7 @@ async def _database(told: Settings) -> AsyncIterator[Found]:
 
 
 def _judged(seen: Condition) -> Iterator[Found]:
-    old, behind = seen.version < _OLDEST_POSTGRES, seen.schema != seen.newest_schema
+    old, behind = seen.version < _OLDEST_POSTGRES, seen.behind
     yield Found(
         what="PostgreSQL",
         state=State.WRONG if old else State.RIGHT,

@@ -15,7 +15,6 @@ from domain.order_view import OrderView
 from domain.orders import OrderStatus, Role
 from domain.timeline import TimelineEntry, entry_of
 
-# Never an argument: those are seen by all on the machine.
 _PASSWORD = "HOLDFAST_TEST_PASSWORD"  # noqa: S105 - a variable's name
 _MOST = 1000
 
@@ -78,7 +77,12 @@ def list_orders(
 
 def try_out(
     email: Annotated[str, typer.Option(help="A buyer's.", prompt=True)],
-    password: Annotated[str, typer.Option(help="Theirs.", envvar=_PASSWORD, prompt=True, hide_input=True)],
+    password: Annotated[
+        str,
+        typer.Option(
+            help="Theirs; given here, all on the machine see it.", envvar=_PASSWORD, prompt=True, hide_input=True
+        ),
+    ],
     api: Annotated[str, typer.Option(help="Where the API is.")] = "http://127.0.0.1:8080",
     product: Annotated[str | None, typer.Option(help="What to buy; the newest in stock without it.")] = None,
     country: Annotated[str, typer.Option(help="Where to ship.")] = "US",

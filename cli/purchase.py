@@ -36,8 +36,14 @@ def made(wanted: Wanted, console: Console) -> None:
         with httpx2.Client(base_url=wanted.api, timeout=_TIMEOUT_SECONDS) as http:
             purchase = _Purchase(http, console, wanted.email, wanted.password)
             order = purchase.place(wanted.product, wanted.country)
+            try:
+                purchase.expect(order, "authorized")
+            except NotAsItShould:
+                purchase.call_off(order)
+                raise
             if not wanted.keep:
-                purchase.cancel(order)
+                purchase.call_off(order)
+                purchase.expect(order, "cancelled")
     except httpx2.HTTPError as problem:
         raise NotAsItShould(f"{wanted.api} did not answer: {type(problem).__name__}") from problem
 
@@ -60,12 +66,19 @@ class _Purchase:
         }
         order = str(self._call("POST", "/v1/orders", body)["id"])
         self._console.print(f"placed {order}")
-        self._becomes(order, "payment_status", "authorized")
         return order
 
-    def cancel(self, order: str) -> None:
+    def call_off(self, order: str) -> None:
         self._call("POST", f"/v1/orders/{order}/cancel", {"reason": "test order"})
-        self._becomes(order, "payment_status", "cancelled")
+
+    def expect(self, order: str, status: str) -> None:
+        """Wait for a status of its payment."""
+        give_up = time.monotonic() + _PATIENCE_SECONDS
+        while (seen := self._call("GET", f"/v1/orders/{order}")["payment_status"]) != status:
+            if time.monotonic() > give_up:
+                raise NotAsItShould(f"{order}: payment_status is {seen} after a minute, and should be {status}.")
+            time.sleep(0.5)
+        self._console.print(f"payment_status {status}")
 
     def _any_product(self) -> str:
         listed = self._call("GET", "/v1/products?limit=100")["data"]
@@ -73,14 +86,6 @@ class _Purchase:
             if each["stock"] > 0:
                 return str(each["id"])
         raise NotAsItShould("There is nothing in stock; name a product with --product.")
-
-    def _becomes(self, order: str, field: str, wanted: str) -> None:
-        give_up = time.monotonic() + _PATIENCE_SECONDS
-        while (seen := self._call("GET", f"/v1/orders/{order}")[field]) != wanted:
-            if time.monotonic() > give_up:
-                raise NotAsItShould(f"{order}: {field} is {seen} after a minute, and should be {wanted}.")
-            time.sleep(0.5)
-        self._console.print(f"{field} {wanted}")
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:  # noqa: ANN401 - JSON
         answer = self._http.request(method, path, json=body, headers={"Idempotency-Key": str(uuid4())})

@@ -88,7 +88,7 @@ async def _check_standing(session: AsyncSession, actor: Actor) -> None:
     standing = select(Account.id).where(
         Account.id == actor.account_id, Account.role == actor.role, Account.status == AccountStatus.ACTIVE
     )
-    if await session.scalar(standing.with_for_update(read=True, key_share=True)) is None:
+    if await session.scalar(standing.with_for_update(read=True)) is None:
         raise TokenInvalid
 
 

@@ -3,13 +3,12 @@
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from alembic.script import ScriptDirectory
 from sqlalchemy import exists, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.cursors import FOREIGN
-from db.migrate import configuration
+from db.migrate import versions
 from db.session import Database
 from db.tables import Incident
 
@@ -23,11 +22,15 @@ class DatabaseUnreadable(Exception):
 
 
 class Condition(NamedTuple):
-    """`restored` when the event log has events of another cluster: a dump was restored into this one."""
+    """`behind` when the schema is older than what this release needs, or none.
+
+    `restored` when the event log has events of another cluster: a dump was restored into this one.
+    """
 
     version: int
     schema: str | None
-    newest_schema: str | None
+    newest_schema: str
+    behind: bool
     superuser: bool
     clocks_apart: timedelta
     restored: bool
@@ -46,11 +49,13 @@ async def condition(database: Database) -> Condition:
 async def _seen(session: AsyncSession) -> Condition:
     theirs: datetime = (await session.scalars(select(func.clock_timestamp()))).one()
     apart = abs(datetime.now(UTC) - theirs)
+    schema, (newest, *older) = await session.scalar(text("SELECT version_num FROM alembic_version")), versions()
     is_open = select(func.count()).select_from(Incident).where(Incident.closed.is_(None))
     return Condition(
         version=int(str(await session.scalar(text("SHOW server_version_num")))) // 10_000,
-        schema=await session.scalar(text("SELECT version_num FROM alembic_version")),
-        newest_schema=ScriptDirectory.from_config(configuration("postgresql://")).get_current_head(),
+        schema=schema,
+        newest_schema=newest,
+        behind=schema is None or schema in older,
         superuser=bool(await session.scalar(text("SELECT rolsuper FROM pg_roles WHERE rolname = current_user"))),
         clocks_apart=apart,
         restored=bool(await session.scalar(select(exists().where(FOREIGN)))),

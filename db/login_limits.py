@@ -72,6 +72,13 @@ async def forgive(session: AsyncSession, attempt: Attempt) -> None:
     await session.execute(_take_back(name, _ALL))
 
 
+async def take_back(session: AsyncSession, attempt: Attempt) -> None:
+    """No password was compared: this try counts nowhere."""
+    name, address = attempt
+    for counted in (_take_back(_ALL, address), _take_back(name, address), _take_back(name, _ALL)):
+        await session.execute(counted)
+
+
 async def forget(session: AsyncSession, email: str) -> None:
     """Delete what was counted for a name; what was counted from one address first, as tries lock them."""
     counted = delete(LoginCounter).where(LoginCounter.name == hashed(normal_email(email)))

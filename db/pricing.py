@@ -5,7 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from sqlalchemy import ARRAY, ColumnElement, ScalarSelect, and_, any_, bindparam, literal, or_, select, true
+from sqlalchemy import ARRAY, ColumnElement, ScalarSelect, and_, any_, bindparam, func, literal, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.selectable import LateralFromClause
 
@@ -131,7 +131,7 @@ def _tax(code: ColumnElement[str]) -> LateralFromClause:
         select(TaxRateRow.rate, TaxRateRow.inclusive)
         .where(
             TaxRateRow.country == bindparam("country"),
-            or_(TaxRateRow.region == "", TaxRateRow.region == bindparam("region")),
+            or_(TaxRateRow.region == "", func.lower(TaxRateRow.region) == func.lower(bindparam("region"))),
             TaxRateRow.tax_code == code,
             TaxRateRow.valid_from <= bindparam("day"),
             or_(TaxRateRow.valid_to.is_(None), TaxRateRow.valid_to >= bindparam("day")),

@@ -12,7 +12,7 @@ from db import categories, stock
 from db.ids import new_id
 from db.passwords import hash_password
 from db.session import Database
-from db.tables import Account, Category, Product, ShippingRate, TaxRateRow
+from db.tables import Account, Product, ShippingRate, TaxRateRow
 from domain.orders import Role
 
 DEMO_ACCOUNTS = {role: f"{role}@example.com" for role in Role}
@@ -94,9 +94,10 @@ async def seed_demo(database: Database, password: str) -> None:
 
 
 async def _categories(session: AsyncSession, at: datetime) -> dict[str, str]:
-    """The ids of all categories by their slugs, with the demo's made if there were none."""
-    if await session.scalar(select(func.count()).select_from(Category)) == 0:
-        for slug, name, parent in _CATEGORIES:
+    """The ids of all categories by their slugs, with the demo's among them."""
+    known = {row.slug for row in await categories.all_of_them(session)}
+    for slug, name, parent in _CATEGORIES:
+        if slug not in known:
             await categories.add(session, {"slug": slug, "name": name, "parent": parent}, at)
     return {row.slug: row.id for row in await categories.all_of_them(session)}
 

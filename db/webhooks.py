@@ -108,11 +108,11 @@ async def _first_state(session: AsyncSession, event: InboundEvent) -> tuple[Webh
     """What is to be done with a webhook, and whether that is all there ever will be."""
     if event.order_id is None:
         return WebhookState.IGNORED, True
+    # Looked for first: an answer that is recorded between the two looks is known by the second.
+    in_flight = await _in_flight(session, event)
     if await _known(session, event):
         return WebhookState.SUPERSEDED, True
-    if await _in_flight(session, event):
-        return WebhookState.SUPERSEDED, False
-    return WebhookState.RECEIVED, False
+    return (WebhookState.SUPERSEDED, False) if in_flight else (WebhookState.RECEIVED, False)
 
 
 async def _in_flight(session: AsyncSession, event: InboundEvent) -> bool:

@@ -13,7 +13,7 @@ class Destination(Value):
     """Where tax and shipping are computed for: all of an address that workflows ever see."""
 
     country: CountryCode
-    region: str = ""
+    region: Annotated[str, StringConstraints(strip_whitespace=True)] = ""
     postal_code: str = ""
 
 

@@ -1,11 +1,11 @@
 """Discount codes: what they take off an order, and what becomes of their uses (R9)."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import AwareDatetime, Field, StrictBool, StringConstraints, model_validator
+from pydantic import AfterValidator, AwareDatetime, Field, StrictBool, StringConstraints, model_validator
 
 from domain.errors import DiscountNotApplicable
 from domain.money import Currency, Minor, round_half_up
@@ -16,6 +16,18 @@ from domain.values import Value
 DiscountCode = Annotated[
     str, StringConstraints(strip_whitespace=True, to_upper=True, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{2,39}$")
 ]
+# Beyond these, a time may be one that the database takes and that can't be read back from it.
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+
+
+def _in_reach(at: datetime) -> datetime:
+    if not EARLIEST <= at < LATEST:
+        message = f"must be from {EARLIEST.year} on and before {LATEST.year}"
+        raise ValueError(message)
+    return at
+
+
+PeriodEnd = Annotated[AwareDatetime, AfterValidator(_in_reach)]
 Positive = Annotated[Minor, Field(ge=1)]
 Percent = Annotated[Decimal, Field(gt=0, le=100, max_digits=5, decimal_places=2)]
 
@@ -70,8 +82,8 @@ class DiscountTerms(Value):
     currency: Currency | None = None
     minimum: Positive | None = None
     cap: Positive | None = None
-    starts: AwareDatetime | None = None
-    ends: AwareDatetime | None = None
+    starts: PeriodEnd | None = None
+    ends: PeriodEnd | None = None
     active: StrictBool = True
 
     @model_validator(mode="after")

@@ -15,8 +15,6 @@ from domain.values import Value
 
 # A mail that could not be sent for so long is of no use any more; nor is one about what happened before.
 STALE = timedelta(days=3)
-# How often a mail is tried that its recipient's server puts off, or that can't be written: most of a day.
-TRIES = 12
 # Who has claimed a mail has this long to send it and to say so; then it is anybody's again.
 LEASE = timedelta(minutes=1)
 # So many mails an hour are made for one account about what it buys: nobody has shown that the address is the account's,
@@ -158,10 +156,7 @@ class Verdict(NamedTuple):
 
 
 def judged(outcome: Outcome, attempts: int, created: datetime, at: datetime) -> Verdict:
-    """What a try means for its mail: `attempts` counts it too.
-
-    An outage of the server uses up no tries: mails wait for its end, as long as they are of use.
-    """
+    """What a try means for its mail: `attempts` counts it too. What may pass is waited for while mails are of use."""
     again = Verdict(MailState.WAITING, at + pause(attempts))
     failed = Verdict(MailState.FAILED, at)
     match outcome:
@@ -169,9 +164,7 @@ def judged(outcome: Outcome, attempts: int, created: datetime, at: datetime) -> 
             return Verdict(MailState.SENT, at)
         case Rejected():
             return failed
-        case Deferred():
-            return failed if attempts >= TRIES else again
-        case Away():
+        case Deferred() | Away():
             return failed if at - created > STALE else again
         case _:
             assert_never(outcome)

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Annotated, Literal, Self
 
 from fastapi import APIRouter, Request
-from pydantic import AwareDatetime, ConfigDict, Field, JsonValue, StrictBool
+from pydantic import ConfigDict, Field, JsonValue, StrictBool
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,7 +18,7 @@ from db import discounts, event_log
 from db.ids import new_id
 from db.pricing import goods_of
 from db.tables import Discount
-from domain.discounts import DiscountCode, DiscountTerms
+from domain.discounts import DiscountCode, DiscountTerms, PeriodEnd
 from domain.errors import (
     DiscountCodeTaken,
     DiscountIncomplete,
@@ -52,8 +52,8 @@ class DiscountChange(Sent):
 
     active: StrictBool | None = None
     listed: StrictBool | None = None
-    starts: AwareDatetime | None = None
-    ends: AwareDatetime | None = None
+    starts: PeriodEnd | None = None
+    ends: PeriodEnd | None = None
     uses: Limit | None = None
     uses_per_buyer: Limit | None = None
 

@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,14 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import func, select, update
 
+from db import catalogue
 from db.ids import new_id
-from db.tables import Account, AccountChangeRow, EventRow
+from db.tables import Account, AccountChangeRow, EventRow, Product
 from domain.accounts import AccountStatus
+from domain.catalogue import Actor
 from domain.orders import Role
 from tests.support.front_desk import PASSWORD, FrontDesk, Person, account_of, told
+from tests.support.locks import until_waiting
 from tests.support.trade import Trade, authorized, captured
 
 BLOCK = {"status": "blocked", "reason": "abuse"}
@@ -67,6 +71,20 @@ async def test_a_block_ends_every_login_at_once(desk: FrontDesk, admin: Person) 
     assert told(await program.refresh()) == (401, "refresh_token_invalid")
     assert told(await browser.click("GET", "/v1/me")) == (401, "session_ended")
     assert told(await (await desk.person()).log_in(program.email)) == (403, "account_blocked")
+
+
+async def test_a_block_waits_for_what_is_being_put_up_for_sale(desk: FrontDesk, admin: Person, owner_dsn: str) -> None:
+    email = await desk.account(Role.SELLER)
+    actor = Actor(account_id=account_of(email), role=Role.SELLER, at=datetime.now(UTC), correlation_id="test")
+
+    async with desk.database.transaction() as session:
+        product = await catalogue.add(session, actor, {"name": "Lamp", "price": 100, "currency": "USD"}, 1)
+        block = asyncio.create_task(patch(admin, email, BLOCK))
+        await until_waiting(owner_dsn)
+
+    assert (await block).status_code == 200
+    async with desk.database.transaction() as session:
+        assert (await session.get_one(Product, product.id)).active is False
 
 
 async def test_an_access_token_of_a_blocked_account_moves_nothing(desk: FrontDesk, admin: Person) -> None:

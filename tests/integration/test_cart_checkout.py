@@ -11,6 +11,7 @@ from domain.orders import Role
 from tests.support.arena import Arena, same
 from tests.support.carts import THERE, check_out, checkout, in_it, new_cart, put, seen
 from tests.support.catalogue import send
+from tests.support.locks import until_waiting
 
 
 async def orders(arena: Arena) -> list[dict[str, Any]]:
@@ -57,7 +58,7 @@ async def test_checkouts_at_once_with_different_keys_make_one_order(arena: Arena
     assert len([each for each in arena.stripe.requests() if each["path"] == "/v1/payment_intents"]) == 1
 
 
-async def test_an_order_waits_for_another_that_takes_its_cart(arena: Arena) -> None:
+async def test_an_order_waits_for_another_that_takes_its_cart(arena: Arena, owner_dsn: str) -> None:
     product = await arena.product()
     cart = await new_cart(arena, (product, 2))
     other = (await arena.place(product)).json()["id"]
@@ -66,8 +67,7 @@ async def test_an_order_waits_for_another_that_takes_its_cart(arena: Arena) -> N
         await carts.check_out(session, cart["id"], cart["version"], other)
         await session.flush()
         second = asyncio.create_task(check_out(arena, cart, "second"))
-        # Long enough to take the cart for open, if it did not wait.
-        await asyncio.wait([second], timeout=0.5)
+        await until_waiting(owner_dsn)
 
     assert ((await second).status_code, (await second).json()["code"]) == (409, "cart_checked_out")
 

@@ -14,6 +14,7 @@ from domain.orders import Role
 from tests.support.arena import Arena
 from tests.support.carts import THERE, check_out, in_it, new_cart, put, seen
 from tests.support.catalogue import another, send
+from tests.support.locks import until_waiting
 
 pytestmark = pytest.mark.idle
 
@@ -57,15 +58,14 @@ async def test_a_buyer_has_so_many_open_carts_and_two_calls_at_once_do_not_make_
     assert (await send(arena, "POST", "/v1/carts", Role.BUYER)).status_code == 409
 
 
-async def test_a_call_waits_for_another_that_takes_the_last_place(arena: Arena) -> None:
+async def test_a_call_waits_for_another_that_takes_the_last_place(arena: Arena, owner_dsn: str) -> None:
     for _ in range(MAX_OPEN - 1):
         await new_cart(arena)
 
     async with arena.database.transaction() as session:
         await carts.begin(session, arena.people[Role.BUYER], datetime.now(UTC))
         second = asyncio.create_task(send(arena, "POST", "/v1/carts", Role.BUYER))
-        # Long enough to be answered, if it did not wait.
-        await asyncio.wait([second], timeout=0.5)
+        await until_waiting(owner_dsn)
 
     assert (await second).status_code == 409
 
@@ -205,6 +205,16 @@ async def test_the_summary_is_what_the_order_costs(arena: Arena) -> None:
         {name: line[name] for name in amounts} for line in summary["lines"]
     ]
     assert [line["item_id"] for line in summary["lines"]] == [each["id"] for each in cart["items"]]
+
+
+@pytest.mark.parametrize("region", ["CA", "ca", "%20Ca%20"])
+async def test_a_region_is_taxed_however_it_is_written(arena: Arena, region: str) -> None:
+    cart = await new_cart(arena, (await arena.product(price=2000), 1))
+    where = f"country=US&region={region}&postal_code=94601"
+
+    summary = (await send(arena, "GET", f"/v1/carts/{cart['id']}/checkout/summary?{where}", Role.BUYER)).json()
+
+    assert summary["totals"]["tax"]["amount"] == 145
 
 
 async def test_a_summary_is_refused_as_the_order_would_be(arena: Arena) -> None:

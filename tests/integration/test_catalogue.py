@@ -11,6 +11,7 @@ from db.tables import OrderLine, Product
 from domain.orders import Role
 from tests.support.arena import Arena, order_body
 from tests.support.catalogue import another, category, event_data, listed, new_product, send
+from tests.support.locks import until_waiting
 
 pytestmark = pytest.mark.idle
 
@@ -113,7 +114,7 @@ async def test_of_changes_at_once_to_one_version_one_is_made(arena: Arena) -> No
     assert len(await event_data(arena, product["id"], "product.updated")) == 1
 
 
-async def test_a_change_waits_for_another_of_the_same_product(arena: Arena) -> None:
+async def test_a_change_waits_for_another_of_the_same_product(arena: Arena, owner_dsn: str) -> None:
     product = await new_product(arena)
 
     async with arena.database.transaction() as session:
@@ -122,8 +123,7 @@ async def test_a_change_waits_for_another_of_the_same_product(arena: Arena) -> N
         second = asyncio.create_task(
             send(arena, "PATCH", f"/v1/products/{product['id']}", Role.SELLER, {"name": "Second"}, match='"1"')
         )
-        # Long enough to take the version for the last one, if it did not wait.
-        await asyncio.wait([second], timeout=0.5)
+        await until_waiting(owner_dsn)
 
     assert (await second).status_code == 412
 

@@ -6,12 +6,22 @@ from typing import Any
 import pytest
 
 from db.ids import new_id
+from db.seed import seed_demo
 from domain.categories import MAX_DEPTH
 from domain.orders import Role
 from tests.support.arena import Arena
 from tests.support.catalogue import category, listed, new_product, send
 
 pytestmark = pytest.mark.idle
+
+
+async def test_the_demo_s_goods_come_beside_categories_of_one_s_own(arena: Arena) -> None:
+    await category(arena, "boats")
+
+    await seed_demo(arena.database, "correct horse battery staple")
+
+    assert {"boats", "safety"} <= (await tree(arena)).keys()
+    assert await listed(arena)
 
 
 def shape(nodes: list[dict[str, Any]]) -> dict[str, Any]:

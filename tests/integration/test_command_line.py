@@ -11,6 +11,7 @@ from pathlib import Path
 from subprocess import PIPE
 from typing import Any
 
+import psycopg
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from sqlalchemy import update
@@ -112,6 +113,13 @@ async def test_the_doctor_says_what_is_wrong_and_how_to_mend_it(
     assert found[what]["state"] == "wrong"
     assert found[what]["mend"]
     assert value not in looked.out
+
+
+async def test_the_schema_of_a_later_release_is_no_fault(shell: Shell, owner_dsn: str) -> None:
+    async with await psycopg.AsyncConnection.connect(owner_dsn) as connection:
+        await connection.execute("UPDATE alembic_version SET version_num = '9999_later'")
+
+    assert states(await shell.run("doctor", "--json"))["schema"] == "right"
 
 
 async def test_settings_that_do_not_go_together_are_named(shell: Shell) -> None:

@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from limits import parse
 from sqlalchemy import select, update
 
+from api.limits import Limits, Quota
 from db.tables import Account, OrderLine
 from domain.orders import Role
 from tests.support.arena import Arena
@@ -238,6 +240,31 @@ async def test_the_total_that_a_buyer_expects_has_the_discount_in_it(arena: Aren
 
 
 @pytest.mark.idle
+async def test_guesses_at_codes_are_bounded_and_counted(arena: Arena) -> None:
+    arena.app.state.limits = Limits({Quota.DISCOUNT_CODES: parse("2/hour")})
+    items = [{"product_id": await arena.product(), "quantity": 1}]
+
+    tried = [await arena.post("/v1/discounts/validate", {"code": f"GUESS{n}", "items": items}) for n in range(3)]
+
+    assert [each.status_code for each in tried] == [200, 200, 429]
+    registry = arena.app.state.metrics.registry
+    assert registry.get_sample_value("holdfast_rate_limited_total", {"quota": "discount-codes"}) == 1
+
+
+@pytest.mark.idle
+async def test_a_repeated_order_is_one_guess(arena: Arena) -> None:
+    arena.app.state.limits = Limits({Quota.DISCOUNT_CODES: parse("1/hour")})
+    await offer(arena)
+    product = await arena.product()
+
+    # Temporal is away.
+    again = [await arena.place(product, key="mine", discount_code="SPRING") for _ in range(3)]
+    another = await arena.place(product, discount_code="SPRING")
+
+    assert [each.status_code for each in (*again, another)] == [503, 503, 503, 429]
+
+
+@pytest.mark.idle
 async def test_buyers_try_a_code_and_see_those_that_are_listed(arena: Arena) -> None:
     await offer(arena, listed=True, uses=5)
     await offer(arena, {**TENTH, "code": "SECRET"})
@@ -276,6 +303,9 @@ async def test_only_staff_make_and_change_codes(arena: Arena) -> None:
         {"uses": 0},
         {"starts": "2026-01-02T00:00:00Z", "ends": "2026-01-01T00:00:00Z"},
         {"ends": "tomorrow"},
+        # Of the year 10000, and before the year 1, in UTC: what PostgreSQL keeps and nobody can read back.
+        {"ends": "9999-12-31T23:59:59-05:00"},
+        {"starts": "0001-01-01T00:00:00+01:00"},
     ],
 )
 async def test_a_change_that_makes_no_sense_changes_nothing(arena: Arena, change: dict[str, Any]) -> None:

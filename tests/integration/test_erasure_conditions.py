@@ -4,7 +4,6 @@ import asyncio
 from datetime import UTC, datetime
 
 import httpx2
-import psycopg
 import pytest
 from sqlalchemy import func, select, update
 
@@ -15,8 +14,8 @@ from db.passwords import hash_password
 from db.tables import Account, EventRow, Order, OrderContact, Request
 from domain.errors import ResourceNotFound
 from domain.orders import Role
-from tests.support.arena import eventually
 from tests.support.front_desk import PASSWORD, FrontDesk, Person, told
+from tests.support.locks import until_waiting
 from tests.support.marks import MARKED, holding
 from tests.support.trade import Trade, authorized, captured
 
@@ -120,7 +119,7 @@ async def test_an_order_that_comes_out_of_the_workflow_after_the_erasure_is_not_
     async with desk.database.transaction() as session:
         await erasure.erase(session, placement.buyer_id, Cause(datetime.now(UTC), "test"))
         placing = asyncio.create_task(OrderActivities(desk.database).place(step))
-        await eventually(lambda: waiting(owner_dsn), why="the order did not wait for the erasure")
+        await until_waiting(owner_dsn)
 
     with pytest.raises(ResourceNotFound):
         await placing
@@ -138,19 +137,10 @@ async def test_an_erasure_waits_for_an_order_that_is_being_placed(desk: FrontDes
             select(Account.id).where(Account.id == trade.people[Role.BUYER]).with_for_update(read=True, key_share=True)
         )
         erasing = asyncio.create_task(erase(buyer))
-        await eventually(lambda: waiting(owner_dsn), why="the erasure did not wait for the order")
+        await until_waiting(owner_dsn)
         await trade.pay("meanwhile", authorized, authorized=True)
 
     assert told(await erasing) == (409, "account_has_open_orders")
-
-
-async def waiting(dsn: str) -> bool:
-    """Whether a transaction waits for the lock of another."""
-    async with await psycopg.AsyncConnection.connect(dsn) as connection:
-        found = await connection.execute(
-            "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        )
-        return found.rowcount > 0
 
 
 async def test_what_others_wrote_for_another_buyer_stays(desk: FrontDesk, owner_dsn: str) -> None:

@@ -1,6 +1,8 @@
 """Wrong passwords are counted before they are compared, over all processes, whether there is such an account or not."""
 
 import asyncio
+import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx2
@@ -8,6 +10,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import func, select
 
+from api.passwords import Passwords
 from db.tables import LoginCounter
 from domain.sign_in import Limit
 from tests.support.front_desk import PASSWORD, FrontDesk, Person, open_desk, told
@@ -106,6 +109,21 @@ async def test_right_passwords_count_for_nothing(tight: FrontDesk) -> None:
     answers = [await someone.log_in(email) for _ in range(6) for email in emails]
 
     assert {each.status_code for each in answers} == {200}
+
+
+async def test_a_password_that_nobody_had_time_to_compare_counts_for_nothing(tight: FrontDesk) -> None:
+    email, someone, go_on = await tight.account(), await tight.person(), threading.Event()
+    busy = Passwords(at_once=1, patience_seconds=0.05)
+    tight.app.state.wiring = replace(tight.wiring, passwords=busy)
+    first = asyncio.create_task(busy._in_turn(go_on.wait))
+    await asyncio.sleep(0)
+
+    answers = [await someone.log_in(email) for _ in range(4)]
+    go_on.set()
+    await first
+
+    assert {told(each) for each in answers} == {LIMITED}
+    assert (await someone.log_in(email)).status_code == 200
 
 
 async def test_the_name_is_one_whatever_its_case(tight: FrontDesk) -> None:

@@ -14,6 +14,7 @@ from domain.accounts import AccountStatus
 from domain.orders import Role
 from domain.sign_in import SignInRules
 from tests.support.front_desk import FrontDesk, Person, account_of, told
+from tests.support.locks import until_waiting
 
 REFUSED = (401, "refresh_token_invalid")
 RULES = SignInRules()
@@ -149,15 +150,14 @@ async def test_twenty_exchanges_at_once_make_one_successor(desk: FrontDesk) -> N
     assert await rows(desk) == (1, 2)
 
 
-async def test_an_exchange_waits_for_another_of_the_same_token(desk: FrontDesk) -> None:
+async def test_an_exchange_waits_for_another_of_the_same_token(desk: FrontDesk, owner_dsn: str) -> None:
     someone = await desk.logged_in()
     token = someone.tokens["refresh_token"]
 
     async with desk.database.transaction() as session:
         first = await refresh_tokens.exchange(session, token, SignInRules(), datetime.now(UTC), "test")
         second = asyncio.create_task(someone.refresh(token))
-        # Long enough to take the token for unused, if it did not wait.
-        await asyncio.wait([second], timeout=0.5)
+        await until_waiting(owner_dsn)
 
     assert first is not None
     assert (await second).json()["refresh_token"] == first.token

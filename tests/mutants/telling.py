@@ -52,8 +52,10 @@ TELLING = (
         "Mails are given up because the server was away.",
         "domain/mails.py",
         "return failed if at - created > STALE else again",
-        "return failed if attempts >= TRIES else again",
-        ("unit/test_mails.py::test_a_mail_is_given_up_for_what_is_its_own_fault_and_waits_out_what_is_not",),
+        "return failed if attempts >= 12 else again",
+        (
+            "unit/test_mails.py::test_a_mail_is_given_up_when_it_is_refused_and_waits_for_what_may_pass_while_it_is_of_use",
+        ),
     ),
     Bug(
         "running_transaction_passed",
