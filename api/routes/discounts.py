@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, JsonValue, StrictBool
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.convertors import StringConvertor, register_url_convertor
 
 from api.deps import Admin, Buyer, CorrelationId, Principal, SignedIn, Wired, count, now
 from api.limits import Quota
@@ -35,6 +36,15 @@ from domain.values import Value
 router = APIRouter(prefix="/v1/discounts", tags=["Discounts"])
 
 Limit = Annotated[int, Field(strict=True, ge=1, le=10**9)]
+
+
+class _OneDiscount(StringConvertor):
+    """`/v1/discounts/validate` is no discount's address."""
+
+    regex = "(?!validate$)[^/]+"
+
+
+register_url_convertor("discount", _OneDiscount())
 
 
 class NewDiscount(DiscountTerms):
@@ -115,7 +125,7 @@ async def create_discount(body: NewDiscount, caller: Admin, wired: Wired, correl
     return _view(row, caller)
 
 
-@router.patch("/{discount_id}", operation_id="changeDiscount")
+@router.patch("/{discount_id:discount}", operation_id="changeDiscount")
 async def change_discount(
     discount_id: DiscountId, body: DiscountChange, caller: Admin, wired: Wired, correlation: CorrelationId
 ) -> DiscountView:

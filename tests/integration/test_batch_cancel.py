@@ -18,7 +18,7 @@ async def test_every_order_of_a_batch_ends_for_itself(arena: Arena) -> None:
     held = (await arena.place(product, capture="manual")).json()["id"]
     paid = (await arena.place(product)).json()["id"]
     shipped = (await arena.place(product)).json()["id"]
-    await arena.command(shipped, "ship", Role.SELLER)
+    await arena.insist(shipped, "ship", Role.SELLER)
     nobody_s = new_id("ord")
 
     answer = await cancel(arena, [held, shipped, nobody_s, paid])

@@ -167,8 +167,8 @@ async def test_a_refusal_is_replayed_although_it_could_succeed_by_now(arena: Are
 
 async def test_a_command_repeated_after_the_api_died_gets_the_first_answer(arena: Arena, owner_dsn: str) -> None:
     order = (await arena.place(await arena.product(), capture="manual")).json()
-    first = await arena.command(order, "ship", Role.SELLER, key="ship it")
-    await arena.command(order, "deliver")
+    first = await arena.insist(order, "ship", Role.SELLER, key="ship it")
+    await arena.insist(order, "deliver")
     await arena.until(order["id"], status="completed")
     await forget_answers(owner_dsn)
 
@@ -191,6 +191,11 @@ async def test_an_order_that_stands_is_not_refused_because_its_goods_are_off_sal
     arena.stripe.script(faults=[{"method": "POST", "path": "/v1/payment_intents", "do": "error_500"}])
     arena.answer_within(1)
     accepted = await arena.place(product, key="slow")
+
+    async def stands() -> bool:
+        return "lines" in await arena.order(accepted.json()["id"])
+
+    await eventually(stands)
     async with arena.database.transaction() as session:
         await session.execute(update(Product).where(Product.id == product).values(active=False))
 

@@ -211,9 +211,10 @@ async def test_an_event_that_is_read_again_is_not_told_again(arena: Arena, post:
         await session.execute(text("UPDATE event_cursors SET transaction_id = '0', sequence = 0"))
 
     # Read once more, from the beginning.
-    await post.steps.collect(MailStep(at=datetime.now(UTC)))
+    again = await post.steps.collect(MailStep(at=datetime.now(UTC)))
     posted = await post.send()
 
+    assert again.made == PAID
     assert posted == Posted()
     assert len(post.inbox.mails) == PAID
     assert await states(arena) == {MailState.SENT: PAID}

@@ -19,8 +19,8 @@ from domain.orders import Role
 from sandbox.temporal import TemporalServer
 from tests.support.arena import Arena
 
-# What the API may take to say that Temporal is gone: its client's retries, and some.
-SOON_SECONDS = 5.0
+# What the API may take on a busy machine to say that Temporal is gone, far below the time that it may take to answer.
+SOON_SECONDS, BUDGET_SECONDS = 30.0, 60.0
 
 
 def away(answer: httpx2.Response, code: str) -> bool:
@@ -41,6 +41,7 @@ async def test_without_temporal_an_order_is_refused_soon_and_taken_later_under_t
     arena: Arena, temporal_server: TemporalServer
 ) -> None:
     product = await arena.product(on_hand=2)
+    arena.answer_within(BUDGET_SECONDS)
     await temporal_server.kill()
     asked = asyncio.get_running_loop().time()
 
@@ -59,6 +60,7 @@ async def test_without_temporal_an_order_is_refused_soon_and_taken_later_under_t
 
 async def test_without_temporal_a_command_is_refused_soon(arena: Arena, temporal_server: TemporalServer) -> None:
     order = (await arena.place(await arena.product(), capture="manual")).json()
+    arena.answer_within(BUDGET_SECONDS)
     await temporal_server.kill()
     asked = asyncio.get_running_loop().time()
 
@@ -80,7 +82,7 @@ async def test_an_order_that_temporal_never_confirmed_is_not_called_accepted(
         refused = await arena.place(product, key="patience")
 
     assert away(refused, "workflows_unavailable")
-    arena.answer_within(10)
+    arena.answer_within(BUDGET_SECONDS)
     taken = await arena.place(product, key="patience")
     assert (taken.status_code, taken.json()["status"]) == (201, "confirmed")
     assert (await arena.truth(taken.json()["id"]))["captures"] == 1

@@ -151,7 +151,7 @@ async def test_staff_ship_and_deliver_for_a_seller_and_see_everything(arena: Are
 async def test_staff_cancel_for_a_buyer(arena: Arena) -> None:
     order = (await arena.place(await arena.product(), capture="manual")).json()
 
-    cancelled = await arena.command(order, "cancel", Role.ADMIN)
+    cancelled = await arena.insist(order, "cancel", Role.ADMIN)
 
     assert (cancelled.status_code, cancelled.json()["status"]) == (200, "cancelled")
 

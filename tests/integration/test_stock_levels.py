@@ -73,6 +73,8 @@ async def test_many_orders_at_once_are_told_of_once(arena: Arena) -> None:
     placed = await asyncio.gather(*(arena.place(product) for _ in range(12)))
 
     assert {each.status_code for each in placed} <= {201, 202}
+    for each in placed:
+        await arena.until(each.json()["id"], status="confirmed")
     assert await low(arena, product) == [(5, 5)]
 
 

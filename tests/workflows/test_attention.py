@@ -92,7 +92,7 @@ async def test_an_order_half_given_back_ships_no_more_and_ends_once_it_can(
 
     refused = await arena.command(order, "ship", Role.SELLER)
     assert (refused.status_code, refused.json()["code"]) == (409, "order_busy")
-    assert await arena.incidents() == [("order_not_unwound", order)]
+    assert await eventually(arena.incidents) == [("order_not_unwound", order)]
     stubborn.mended = True
     await mend(arena, order)
     await arena.until(order, status="cancelled", payment_status="cancelled")

@@ -84,7 +84,7 @@ async def test_a_buyer_who_gives_no_card_in_time_loses_the_goods_and_can_not_pay
 async def test_after_a_decline_the_browser_may_be_asked_for_the_card(arena: Arena) -> None:
     order = (await arena.place(await arena.product(), card="pm_card_chargeDeclined")).json()
 
-    again = (await arena.command(order, "pay", payment={"method": "card"})).json()
+    again = (await arena.insist(order, "pay", payment={"method": "card"})).json()
 
     assert again["next_action"]["type"] == "confirm_card"
     pay(arena, again)
@@ -112,7 +112,7 @@ async def test_a_buyer_who_is_declined_and_then_asked_by_the_bank_pays_after_all
 @pytest.mark.parametrize(("first", "then"), [("manual", "automatic"), ("automatic", "manual")])
 async def test_a_later_choice_says_whether_money_is_held_or_taken(arena: Arena, first: str, then: str) -> None:
     order = (await arena.place(await arena.product(), card="pm_card_chargeDeclined", capture=first)).json()
-    again = (await arena.command(order, "pay", payment={"method": "card", "capture": then})).json()
+    again = (await arena.insist(order, "pay", payment={"method": "card", "capture": then})).json()
 
     pay(arena, again)
 

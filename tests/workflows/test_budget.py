@@ -47,8 +47,8 @@ def billable(seen: Counter[int]) -> int:
 
 async def test_a_card_order_to_its_end_stays_within_the_budget(arena: Arena) -> None:
     order = (await arena.place(await arena.product(), capture="manual")).json()
-    await arena.command(order, "ship", Role.SELLER)
-    await arena.command(order, "deliver")
+    await arena.insist(order, "ship", Role.SELLER)
+    await arena.insist(order, "deliver")
     await arena.until(order["id"], status="completed")
     handle = workflow_of(arena, order["id"])
     await handle.result()

@@ -108,7 +108,7 @@ async def test_a_declined_capture_ships_nothing_and_can_be_asked_for_again(arena
     gateway = await served_by(arena, Refusing)
     order = (await arena.place(await arena.product(), capture="manual")).json()["id"]
 
-    refused = await arena.command(order, "ship", Role.SELLER)
+    refused = await arena.insist(order, "ship", Role.SELLER)
 
     assert (refused.status_code, refused.json()["code"]) == (409, "capture_failed")
     assert "declined" in refused.json()["detail"]

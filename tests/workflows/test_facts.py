@@ -13,10 +13,10 @@ async def test_shipped_goods_are_not_refunded_although_the_workflow_knows_of_no_
     order = (await arena.place(await arena.product())).json()["id"]
     await shipped(arena, order, await claimed(arena, order, "ship", age=YOUNG))
 
-    refused = await arena.command(order, "cancel")
+    refused = await arena.insist(order, "cancel")
 
     assert (refused.status_code, refused.json()["code"]) == (409, "order_not_cancellable")
-    assert (await arena.command(order, "deliver")).status_code == 200
+    assert (await arena.insist(order, "deliver")).status_code == 200
     await arena.until(order, status="completed")
     assert (await arena.truth(order))["refunds"] == 0
 

@@ -14,7 +14,7 @@ from domain.orders import Command, Role
 from domain.payments import CaptureMode, Choice, PaymentMethod
 from domain.repair import HoldReason
 from sandbox.temporal import TemporalServer
-from tests.support.arena import Arena, eventually
+from tests.support.arena import SOON, Arena, eventually
 from tests.support.behind import (
     OLD,
     Fact,
@@ -45,7 +45,7 @@ async def test_an_order_goes_on_after_a_shipment_that_its_workflow_does_not_know
     order = (await arena.place(await arena.product())).json()["id"]
     await shipped(arena, order, await claimed(arena, order, "ship"))
 
-    answer = await arena.command(order, "deliver")
+    answer = await arena.insist(order, "deliver")
 
     assert (answer.status_code, answer.json()["status"]) == (200, "delivered")
     await arena.until(order, status="completed")
@@ -58,8 +58,16 @@ async def test_several_commands_are_told_in_their_order(arena: Arena) -> None:
     await shipped(arena, order, await claimed(arena, order, "ship"))
     await delivered(arena, order, await claimed(arena, order, "deliver", Role.BUYER))
 
-    assert (await sweep(arena)).commands == 2
+    told = 0
 
+    async def all_told() -> bool:
+        nonlocal told
+        told += (await sweep(arena)).commands
+        return told >= 2
+
+    # The second waits for the first to be carried out.
+    await eventually(all_told)
+    assert told == 2
     await arena.until(order, status="completed")
     assert await owed(arena) == []
 
@@ -134,7 +142,7 @@ async def command_of_claim(arena: Arena, verb: str) -> Command:
 async def test_what_only_the_database_could_answer_is_told_at_once(arena: Arena) -> None:
     order = (await arena.place(await arena.product())).json()["id"]
     await arena.stop_workers()
-    arena.answer_within(1)
+    arena.answer_within(SOON)
     shipping = asyncio.create_task(arena.command(order, "ship", Role.SELLER))
     await shipped(arena, order, await command_of_claim(arena, "ship"))
 

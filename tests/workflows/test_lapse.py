@@ -48,7 +48,7 @@ async def test_a_shipped_order_does_not_lapse(arena: Arena) -> None:
     soon(arena)
     order = (await arena.place(await arena.product(), capture="manual")).json()["id"]
 
-    assert (await arena.command(order, "ship", Role.SELLER)).status_code == 200
+    assert (await arena.insist(order, "ship", Role.SELLER)).status_code == 200
     await asyncio.sleep(SOON + 1)
 
     assert (await arena.order(order))["status"] == "shipped"

@@ -128,7 +128,7 @@ async def test_the_last_part_ends_the_whole_order_and_refunds_its_shipping_too(a
 async def test_a_sole_seller_cancels_the_order(arena: Arena) -> None:
     bought = await buy(arena, 1, capture="manual")
 
-    ended = await arena.command(bought.id, "cancel", Role.SELLER)
+    ended = await arena.insist(bought.id, "cancel", Role.SELLER)
 
     assert (ended.status_code, ended.json()["status"]) == (200, "cancelled")
     assert (await bought.money())["voided"] == PART + SHIPPING
