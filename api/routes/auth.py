@@ -3,7 +3,8 @@
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Response
-from pydantic import AfterValidator, EmailStr, StringConstraints
+from pydantic import AfterValidator, EmailStr, StringConstraints, validate_email
+from pydantic_core import PydanticCustomError
 
 from api import login
 from api.deps import ByThisCall, ClientAddress, SignedIn, Wired, Wiring
@@ -45,8 +46,20 @@ class Registration(Sent):
     role: Literal["buyer", "seller"] = "buyer"
 
 
+def _as_registered(email: str) -> str:
+    """A registration writes some addresses in another way (xn--… in its letters): typed again, they are the same."""
+    try:
+        return validate_email(email)[1]
+    except PydanticCustomError:
+        return email
+
+
 class Credentials(Sent):
-    email: Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=254, pattern=TEXT)]
+    email: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, min_length=3, max_length=254, pattern=TEXT),
+        AfterValidator(_as_registered),
+    ]
     password: Password
 
 

@@ -117,10 +117,9 @@ def test_every_setting_that_is_passed_exists(services: dict[str, Any]) -> None:
 def test_every_setting_of_the_readme_can_be_made(services: dict[str, Any]) -> None:
     named = set(re.findall(r"`(HOLDFAST_[A-Z_]+)`", (ROOT / "README.md").read_text()))
     of_processes = {"HOLDFAST_MIGRATION_DATABASE_URL", "HOLDFAST_COOKIE_SECURE"}
-    listeners = {name for name in named if name.endswith("_METRICS_ADDRESS")}
 
     passed = services["worker"]["environment"].keys() | services["api"]["environment"].keys()
-    assert named - passed <= of_processes | listeners
+    assert named - passed <= of_processes
 
 
 def test_a_fresh_copy_of_the_example_sends_mails_to_the_inbox(services: dict[str, Any]) -> None:

@@ -41,6 +41,13 @@ async def test_a_buyer_registers_and_is_active_at_once(desk: FrontDesk) -> None:
     assert await desk.events(account["id"]) == [("account.registered", {"role": "buyer", "status": "active"})]
 
 
+@pytest.mark.parametrize("typed", ["ada@xn--bcher-kva.example", "ada@b\u00fccher.example", "ada@bu\u0308cher.example"])
+async def test_an_address_is_known_as_it_was_typed(desk: FrontDesk, typed: str) -> None:
+    assert (await register(desk, email=typed)).status_code == 201
+
+    assert (await (await desk.person()).log_in(typed)).status_code == 200
+
+
 async def test_a_seller_waits_and_is_told_so_only_with_the_password(desk: FrontDesk) -> None:
     assert (await register(desk, role="seller")).json()["status"] == "pending_approval"
     someone = await desk.person()

@@ -11,6 +11,14 @@ _ERASURE = "integration/test_erasure.py::"
 
 ADMITTING = (
     Bug(
+        "offer_outlives_block",
+        "What a seller is putting up for sale while they are blocked stays for sale.",
+        "db/catalogue.py",
+        "standing.with_for_update(read=True)",
+        "standing",
+        (_STAFF + "test_a_block_waits_for_what_is_being_put_up_for_sale",),
+    ),
+    Bug(
         "key_let_go_early",
         "An Idempotency-Key is forgotten while its caller may still repeat the call.",
         "activities/sweep.py",

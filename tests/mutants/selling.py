@@ -9,6 +9,22 @@ _TERMS = "unit/test_discounts.py::"
 
 SELLING = (
     Bug(
+        "period_without_end",
+        "A discount's end is a time that the database keeps and nobody can read back: its orders never end.",
+        "domain/discounts.py",
+        "PeriodEnd = Annotated[AwareDatetime, AfterValidator(_in_reach)]",
+        "PeriodEnd = Annotated[AwareDatetime, AfterValidator(lambda at: at)]",
+        (_DISCOUNTS + "test_a_change_that_makes_no_sense_changes_nothing",),
+    ),
+    Bug(
+        "repeats_are_guesses",
+        "Who repeats an order with a code is refused for guessing at codes.",
+        "api/placing.py",
+        "if body.discount_code is not None and claim.request_id == request_id:",
+        "if body.discount_code is not None:",
+        (_DISCOUNTS + "test_a_repeated_order_is_one_guess",),
+    ),
+    Bug(
         "discount_not_locked",
         "The uses of a code are counted without a lock on it.",
         "db/discounts.py",

@@ -40,6 +40,14 @@ TELLING = (
         (_MAILS + "test_senders_beside_each_other_send_each_mail_once",),
     ),
     Bug(
+        "mailed_amount_rounded",
+        "A mail says 20 RSD where 19.99 were charged.",
+        "activities/letters.py",
+        "pattern.frac_prec = (places, places)",
+        "pattern.frac_prec = (0, 0)",
+        ("unit/test_mails.py::test_amounts_have_the_decimal_places_that_are_charged",),
+    ),
+    Bug(
         "poison_stops_the_rest",
         "A mail that can't be written keeps all others back.",
         "activities/mails.py",
