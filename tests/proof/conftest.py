@@ -14,13 +14,15 @@ from _pytest.terminal import TerminalReporter
 
 from tests.proof.sizes import FULL, SEED
 
-_REPORT = os.environ.get("HOLDFAST_PROOF_REPORT")
+# The processes that tests are handed to report to the one that hands them out.
+_HANDED_OUT = "PYTEST_XDIST_WORKER" in os.environ
+_REPORT = None if _HANDED_OUT else os.environ.get("HOLDFAST_PROOF_REPORT")
 _ENDS = ("passed", "failed", "error", "skipped")
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """In full size a failure is shown when it happens: pytest's own summary comes hours later."""
-    if FULL and report.failed:
+    if FULL and report.failed and not _HANDED_OUT:
         sys.stderr.write(f"\n{report.nodeid}\n{report.longreprtext}\n")
 
 
