@@ -1,6 +1,7 @@
 """Writes what a run of the proof suites showed, when it is asked to: the first part of docs/proof.md."""
 
 import os
+import platform
 import subprocess
 import sys
 from collections import Counter, defaultdict
@@ -27,6 +28,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    terminalreporter.write_line(f"proof: {_run()}")
     if _REPORT is not None:
         Path(_REPORT).write_text(_document(terminalreporter), encoding="utf-8")
 
@@ -44,12 +46,11 @@ def _document(reporter: TerminalReporter) -> str:
 
 
 def _head() -> Iterable[str]:
-    size = "full" if FULL else "small"
     yield "# Proof"
     yield ""
     yield "Written by `make prove`. `HOLDFAST_PROOF_SEED` draws other moments."
     yield ""
-    yield f"Commit `{_commit()}`, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {size} size, seed {SEED}."
+    yield f"Commit `{_commit()}`, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {_run()}."
     yield ""
     yield "| what was shown | how much of it | tests | seconds |"
     yield "|---|---|---|---|"
@@ -60,6 +61,16 @@ def _row(file: str, ends: Counter[str], seconds: float) -> str:
     told = (module.__doc__ or "").partition("\n")[0].rstrip(".")
     counted = ", ".join(f"{ends[end]} {end}" for end in _ENDS if ends[end])
     return f"| {told} (`{file}`) | {module.PROVES} | {counted} | {seconds:.0f} |"
+
+
+def _run() -> str:
+    """What tells one run from another of the same commit; a machine is told from others by when it was started."""
+    size = "full" if FULL else "small"
+    boot = Path("/proc/sys/kernel/random/boot_id")
+    started = boot.read_text(encoding="utf-8")[:8] if boot.exists() else "unknown"
+    kernel = platform.release().partition("-")[0]
+    system = f"{platform.system()} {kernel}, Python {platform.python_version()}, {os.cpu_count()} CPUs"
+    return f"{size} size, seed {SEED}, on {system} (boot {started})"
 
 
 def _commit() -> str:
