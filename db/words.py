@@ -1,13 +1,28 @@
 """The words of a search text: how many products have each, and what a misspelt one was meant to be."""
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Float, FromClause, Select, Subquery, cast, func, literal, select
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Float,
+    FromClause,
+    Select,
+    String,
+    Subquery,
+    bindparam,
+    cast,
+    func,
+    literal,
+    select,
+    true,
+)
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db.tables import ProductWord, SearchWord
+from db.tables import ProductWord, SearchSpelling, SearchWord
 from domain.search import SearchText
 
 # A list of products no longer than this is looked through whole; of a longer one, the first so many.
@@ -17,7 +32,14 @@ _MEASURED = 10
 # Whoever misspells more words is not understood.
 _MISSPELT = 3
 _GUESSES = 5
+# Of the words that share a spelling; a script with thousands of letters has more.
+_GUESSES_EACH = 50
+# How long a word is that is looked for as misspelt by a letter: from a shorter one half of all others are a letter off,
+# and the lists have none that is longer.
+_SPELT_FROM, _SPELT_TO = 3, 31
 _LANGUAGE = "english"
+# The word that is misspelt.
+_SAID = bindparam("said", type_=String)
 
 
 class Words(NamedTuple):
@@ -75,19 +97,41 @@ def _counted(words: FromClause) -> Any:  # noqa: ANN401 - a select of a word and
 
 
 async def _nearest(session: AsyncSession, word: str) -> dict[str, int] | None:
-    """The nearest word that products have, with their number: one that begins alike, or is spelt alike."""
-    nearness = func.similarity(SearchWord.word, word)
-    near = (
-        select(SearchWord.word, nearness.label("nearness"))
-        .where(SearchWord.word.bool_op("%")(word))
-        .order_by(nearness.desc(), SearchWord.word)
-        .limit(_GUESSES)
-        .subquery()
-    )
-    for guess, count in await session.execute(_counted(near)):
-        if count:
-            return {guess: count}
+    """The nearest word that products have, with their number: one letter off, or else begun or spelt alike."""
+    for near in (_one_letter_off(), _alike()):
+        for guess, count in await session.execute(near, {"said": word, "spellings": _spellings(word)}):
+            if count:
+                return {guess: count}
     return None
+
+
+def _spellings(word: str) -> list[str]:
+    """The word, and what is left of it without any one of its letters; of a short one nothing."""
+    if not _SPELT_FROM <= len(word) <= _SPELT_TO:
+        return []
+    return sorted({word, *(word[:letter] + word[letter + 1 :] for letter in range(len(word)))})
+
+
+@cache
+def _one_letter_off() -> Any:  # noqa: ANN401 - as _counted
+    """Words with a letter more, less or other, or with two neighbours the wrong way round."""
+    spellings = select(func.unnest(bindparam("spellings", type_=ARRAY(String))).label("spelling")).subquery()
+    listed = select(SearchSpelling.word).where(SearchSpelling.spelling == spellings.c.spelling)
+    each = listed.order_by(SearchSpelling.word).limit(_GUESSES_EACH).correlate(spellings).lateral()
+    found = select(each.c.word).select_from(spellings.join(each, true())).distinct().subquery()
+    return _counted(_nearest_of(found.c.word))
+
+
+@cache
+def _alike() -> Any:  # noqa: ANN401 - as _counted
+    """Words that have enough trigrams in common: how many are read grows with the words that there are."""
+    return _counted(_nearest_of(SearchWord.word, SearchWord.word.bool_op("%")(_SAID)))
+
+
+def _nearest_of(words: Any, *which: ColumnElement[bool]) -> Subquery:  # noqa: ANN401 - a column of words
+    nearness = func.similarity(words, _SAID)
+    near = select(words, nearness.label("nearness")).where(*which).order_by(nearness.desc(), words)
+    return near.limit(_GUESSES).subquery()
 
 
 def _written(text: str) -> ColumnElement[Any]:

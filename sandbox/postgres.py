@@ -32,6 +32,8 @@ _SETTINGS = {
     # Statements and row details carry names and addresses: they stay out of the log.
     "log_error_verbosity": "terse",
     "log_min_error_statement": "panic",
+    # A row that is not in its memory comes from the kernel's: to hand that to a worker takes longer than the read.
+    "io_method": "sync",
 }
 # Safe against killed processes, for the page cache is the kernel's; not against a power cut. synchronous_commit stays
 # on: without it a commit waits in the server's own memory, and `kill -9` loses it.

@@ -12,7 +12,7 @@ from db.tables.mails import Mail
 from db.tables.orders import Fulfilment, Order, OrderContact, OrderLine
 from db.tables.payments import Payment, PaymentAttempt, PaymentOperation, Refund
 from db.tables.requests import CommandOutcome, InboundWebhook, Request, WebhookState
-from db.tables.search import ProductWord, SearchWord
+from db.tables.search import ProductWord, SearchSpelling, SearchWord
 from db.tables.sign_ins import BrowserSession, CounterKind, LoginCounter, RefreshToken, TokenFamily
 
 __all__ = [
@@ -49,6 +49,7 @@ __all__ = [
     "RefreshToken",
     "Refund",
     "Request",
+    "SearchSpelling",
     "SearchWord",
     "ShippingRate",
     "Stock",

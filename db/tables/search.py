@@ -37,3 +37,17 @@ class SearchWord(Table):
             postgresql_with={"fastupdate": "off"},
         ),
     )
+
+
+class SearchSpelling(Table):
+    """A word that a misspelt one is compared with, and what is left of it without any one of its letters, or with all.
+
+    Two words of which one has a letter too many, too few or other, or two letters the wrong way round, have a spelling
+    in common, so the right one is found without a look at those that are only alike. A trigger on `search_words` keeps
+    the list.
+    """
+
+    __tablename__ = "search_spellings"
+
+    spelling: Mapped[str] = mapped_column(primary_key=True)
+    word: Mapped[str] = mapped_column(primary_key=True)

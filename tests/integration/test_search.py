@@ -93,6 +93,31 @@ async def test_a_word_that_nobody_has_is_taken_for_the_nearest(arena: Arena, tex
     assert await found(arena, f"{text} -anchor") == []
 
 
+@pytest.mark.parametrize("text", ["repe", "nope", "rpoe", "rop", "roppe", "rópe"])
+async def test_one_wrong_letter_of_a_short_word_is_put_right(arena: Arena, text: str) -> None:
+    """Too few trigrams of such a word are left to know it by."""
+    (rope,) = await shop(arena, "Rope")
+    await shop(arena, "Deck light", "Chart of the Baltic")
+
+    assert await found(arena, text) == [rope]
+
+
+async def test_a_word_that_is_one_letter_off_comes_before_one_that_is_more_alike(arena: Arena) -> None:
+    await shop(arena, "Kopekopek", "Chart")
+    (kopek,) = await shop(arena, "Kopak")
+
+    assert await found(arena, "kopek") == [kopek]
+
+
+async def test_a_word_that_no_product_has_any_more_is_not_what_was_meant(arena: Arena) -> None:
+    gone = await new_product(arena, name="Mast")
+    (mat,) = await shop(arena, "Mat")
+    await send(arena, "DELETE", f"/v1/products/{gone['id']}", Role.SELLER, match="*")
+
+    assert await found(arena, "maast") == []
+    assert await found(arena, "maat") == [mat]
+
+
 async def test_what_is_like_nothing_finds_nothing(arena: Arena) -> None:
     await shop(arena, "Anchor shackle", "Rope 12345")
 
