@@ -9,15 +9,17 @@ from sqlalchemy import (
     ColumnElement,
     Float,
     FromClause,
+    Integer,
     Select,
     String,
     Subquery,
+    any_,
     bindparam,
     cast,
     func,
     literal,
+    or_,
     select,
-    true,
 )
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -31,9 +33,6 @@ FEW = 500
 _MEASURED = 10
 # Whoever misspells more words is not understood.
 _MISSPELT = 3
-_GUESSES = 5
-# Of the words that share a spelling; a script with thousands of letters has more.
-_GUESSES_EACH = 50
 # How long a word is that is looked for as misspelt by a letter: from a shorter one half of all others are a letter off,
 # and the lists have none that is longer.
 _SPELT_FROM, _SPELT_TO = 3, 31
@@ -99,26 +98,34 @@ def _counted(words: FromClause) -> Any:  # noqa: ANN401 - a select of a word and
 async def _nearest(session: AsyncSession, word: str) -> dict[str, int] | None:
     """The nearest word that products have, with their number: one letter off, or else begun or spelt alike."""
     for near in (_one_letter_off(), _alike()):
-        for guess, count in await session.execute(near, {"said": word, "spellings": _spellings(word)}):
-            if count:
-                return {guess: count}
+        for guess, count in await session.execute(near, {"said": word, **_misspelt(word)}):
+            return {guess: count}
     return None
 
 
-def _spellings(word: str) -> list[str]:
-    """The word, and what is left of it without any one of its letters; of a short one nothing."""
+def _misspelt(word: str) -> dict[str, list[str]]:
+    """The word without its first letter, its second and so on, and with all; and with two neighbours changed round."""
     if not _SPELT_FROM <= len(word) <= _SPELT_TO:
-        return []
-    return sorted({word, *(word[:letter] + word[letter + 1 :] for letter in range(len(word)))})
+        return {"spellings": [], "swapped": []}
+    return {
+        "spellings": [*(word[:at] + word[at + 1 :] for at in range(len(word))), word],
+        "swapped": [word[:at] + word[at + 1] + word[at] + word[at + 2 :] for at in range(len(word) - 1)],
+    }
 
 
 @cache
 def _one_letter_off() -> Any:  # noqa: ANN401 - as _counted
     """Words with a letter more, less or other, or with two neighbours the wrong way round."""
-    spellings = select(func.unnest(bindparam("spellings", type_=ARRAY(String))).label("spelling")).subquery()
-    listed = select(SearchSpelling.word).where(SearchSpelling.spelling == spellings.c.spelling)
-    each = listed.order_by(SearchSpelling.word).limit(_GUESSES_EACH).correlate(spellings).lateral()
-    found = select(each.c.word).select_from(spellings.join(each, true())).distinct().subquery()
+    spellings = func.unnest(bindparam("spellings", type_=ARRAY(String))).table_valued("said", with_ordinality="letter")
+    spelt = spellings.render_derived()
+    listed = select(SearchSpelling.word).where(SearchSpelling.spelling == spelt.c.said)
+    each = listed.order_by(SearchSpelling.word).limit(FEW).correlate(spelt).lateral()
+    # Of one length, they are also alike when a letter is missing here and another there.
+    letter = cast(spelt.c.letter, Integer)
+    other = func.substr(each.c.word, 1, letter - 1).concat(func.substr(each.c.word, letter + 1)) == spelt.c.said
+    swapped = each.c.word == any_(bindparam("swapped", type_=ARRAY(String)))
+    near = or_(func.length(each.c.word) != func.length(_SAID), other, swapped)
+    found = select(each.c.word).select_from(spelt.join(each, near)).distinct().subquery()
     return _counted(_nearest_of(found.c.word))
 
 
@@ -129,9 +136,12 @@ def _alike() -> Any:  # noqa: ANN401 - as _counted
 
 
 def _nearest_of(words: Any, *which: ColumnElement[bool]) -> Subquery:  # noqa: ANN401 - a column of words
+    """The nearest that a product has: words stay when their last product goes."""
+    # A limit keeps the planner from reading the lists of all words.
+    listed = select(ProductWord.product_id).where(ProductWord.word == words).limit(1).scalar_subquery()
     nearness = func.similarity(words, _SAID)
-    near = select(words, nearness.label("nearness")).where(*which).order_by(nearness.desc(), words)
-    return near.limit(_GUESSES).subquery()
+    near = select(words, nearness.label("nearness")).where(*which, listed.is_not(None))
+    return near.order_by(nearness.desc(), words).limit(1).subquery()
 
 
 def _written(text: str) -> ColumnElement[Any]:

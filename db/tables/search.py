@@ -40,11 +40,11 @@ class SearchWord(Table):
 
 
 class SearchSpelling(Table):
-    """A word that a misspelt one is compared with, and what is left of it without any one of its letters, or with all.
+    """A word that a misspelt one is compared with, by what is left of it without any one of its letters, and by itself.
 
-    Two words of which one has a letter too many, too few or other, or two letters the wrong way round, have a spelling
-    in common, so the right one is found without a look at those that are only alike. A trigger on `search_words` keeps
-    the list.
+    Two words of which one has a letter too many, too few or other, or two neighbours the wrong way round, have a
+    spelling in common: the right one is found without a look at all that are alike. A trigger on `search_words` keeps
+    the list, for words of two to thirty letters.
     """
 
     __tablename__ = "search_spellings"

@@ -102,20 +102,26 @@ async def test_one_wrong_letter_of_a_short_word_is_put_right(arena: Arena, text:
     assert await found(arena, text) == [rope]
 
 
-async def test_a_word_that_is_one_letter_off_comes_before_one_that_is_more_alike(arena: Arena) -> None:
-    await shop(arena, "Kopekopek", "Chart")
-    (kopek,) = await shop(arena, "Kopak")
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [("kopek", "Kopak"), ("sha", "Shackle"), ("cha", "Chart"), ("aaab", "Aaxb")],
+)
+async def test_a_word_that_is_one_letter_off_comes_first_and_no_other(arena: Arena, text: str, meant: str) -> None:
+    """A letter that is at another place is two mistakes, unless the places are neighbours."""
+    named = {name: (await shop(arena, name))[0] for name in ("Kopak", "Shackle", "Chart", "Aaxb")}
+    await shop(arena, "Kopekopek", "Hat", "Cat")
 
-    assert await found(arena, "kopek") == [kopek]
+    assert await found(arena, text) == [named[meant]]
 
 
-async def test_a_word_that_no_product_has_any_more_is_not_what_was_meant(arena: Arena) -> None:
-    gone = await new_product(arena, name="Mast")
-    (mat,) = await shop(arena, "Mat")
-    await send(arena, "DELETE", f"/v1/products/{gone['id']}", Role.SELLER, match="*")
+async def test_words_that_no_product_has_any_more_are_not_what_was_meant(arena: Arena) -> None:
+    (anchor,) = await shop(arena, "Anchor")
+    gone = [await new_product(arena, name=f"ancjor{end}") for end in ("", "a", "i", "o", "u", "y")]
+    for each in gone:
+        await send(arena, "DELETE", f"/v1/products/{each['id']}", Role.SELLER, match="*")
 
-    assert await found(arena, "maast") == []
-    assert await found(arena, "maat") == [mat]
+    assert await found(arena, "ancjor") == [anchor]
+    assert await found(arena, "ancjoray") == []
 
 
 async def test_what_is_like_nothing_finds_nothing(arena: Arena) -> None:

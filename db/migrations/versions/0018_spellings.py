@@ -14,6 +14,7 @@ INSERT INTO search_spellings (spelling, word)
 SELECT DISTINCT left(words.word, letter - 1) || substr(words.word, letter + 1), words.word
 FROM {words} AS words, generate_series(1, length(words.word) + 1) AS letter
 WHERE length(words.word) BETWEEN 2 AND 30
+ON CONFLICT DO NOTHING
 """
 _FUNCTION = f"""
 CREATE FUNCTION list_spellings() RETURNS trigger LANGUAGE plpgsql AS $$
