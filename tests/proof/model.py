@@ -77,6 +77,11 @@ class Order:
         """Another card is waited for."""
         return not self.closed and self.payment == "failed"
 
+    @property
+    def under_way(self) -> bool:
+        """The goods have left, and the order is not complete."""
+        return self.status in {"shipped", "delivered"}
+
     def pay(self, card: Card, capture: str) -> tuple["Order", Answer]:
         """Another card, while none was taken yet and the bank is not waiting for the buyer."""
         if self.closed:
@@ -118,7 +123,7 @@ class Order:
         """Before shipment only: what was taken goes back, what is held is released."""
         if self.closed:
             return self, Refused("order_closed")
-        if self.status in {"shipped", "delivered"}:
+        if self.under_way:
             return self, Refused("order_not_cancellable")
         gone = replace(self, status="cancelled", held=0, gone=0 if restock else self.held)
         if self.captured:

@@ -115,6 +115,11 @@ class Machine(RuleBasedStateMachine):
         # Only the merchant takes goods off the shelf.
         self._done(self.shop.cancel(order, who, restock=restock or who is Role.BUYER))
 
+    @precondition(lambda self: self.under_way)
+    @rule(number=NUMBERS)
+    def cancel_too_late(self, number: int) -> None:
+        self._done(self.shop.cancel(_one_of(self.under_way, number), Role.BUYER, restock=True))
+
     @rule(order=orders)
     def repeat(self, order: str) -> None:
         self._done(self.shop.repeat(order))
@@ -130,6 +135,10 @@ class Machine(RuleBasedStateMachine):
     @property
     def unpaid(self) -> list[str]:
         return [order_id for order_id, order in self.shop.orders.items() if order.unpaid]
+
+    @property
+    def under_way(self) -> list[str]:
+        return [order_id for order_id, order in self.shop.orders.items() if order.under_way]
 
     @property
     def open(self) -> list[str]:
