@@ -1,11 +1,13 @@
 # Everything that people and CI do with Holdfast; each target sets up what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help demo up test prove mutants check bench migrate replay openapi
+.PHONY: help demo up test prove mutants check bench migrate replay openapi contracts
 
 PYTHON ?= python3
 SETTLED := .venv/.settled
 RUN := .venv/bin
 TOOLS := node_modules/.settled
+CHAIN := contracts/node_modules/.settled
+FORGE := node_modules/.bin/forge
 # Published API descriptions that requests and replies are checked against; tests that want them skip without.
 SPECS := $(abspath ../shared/specs)
 export HOLDFAST_SPECS ?= $(if $(wildcard $(SPECS)),$(SPECS))
@@ -21,7 +23,8 @@ demo: $(SETTLED) ## bring up a throw-away stack, run real orders, check the book
 up: $(SETTLED) ## run everything on this machine until Ctrl-C
 	$(RUN)/holdfast up
 
-test: $(SETTLED) ## run all tests
+test: $(SETTLED) $(CHAIN) ## run all tests
+	cd contracts && FOUNDRY_PROFILE=quick $(FORGE) test --summary
 	$(RUN)/pytest -n 4 --dist load --maxschedchunk 1 --durations=15
 
 prove: $(SETTLED) ## run the fault and proof suites in full size, write docs/proof.md
@@ -32,11 +35,12 @@ prove: $(SETTLED) ## run the fault and proof suites in full size, write docs/pro
 mutants: $(SETTLED) ## switch on deliberate bugs, each alone: a test has to catch each
 	$(RUN)/python -m tests.mutants
 
-check: $(SETTLED) $(TOOLS) ## lint, types, import contracts, sizes, the API's description
+check: $(SETTLED) $(TOOLS) $(CHAIN) ## lint, types, import contracts, sizes, the API's description
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy
 	$(RUN)/lint-imports
+	cd contracts && $(FORGE) fmt --check && $(FORGE) lint src
 	$(RUN)/pytest -q tests/architecture
 	npx --no-install redocly lint docs/openapi.json
 
@@ -53,6 +57,9 @@ replay: $(SETTLED) ## record the histories of tests/replay anew
 openapi: $(SETTLED) ## write the OpenAPI snapshot and its Postman collection anew
 	HOLDFAST_RECORD=1 $(RUN)/pytest -q tests/architecture/test_openapi.py
 
+contracts: $(SETTLED) $(CHAIN) ## compile the contracts; write their interfaces, bytecode and gas anew
+	HOLDFAST_RECORD=1 $(RUN)/pytest -q tests/architecture/test_artifacts.py tests/integration/test_gas.py
+
 # uv comes from PyPI into the environment that it then fills exactly as locked.
 $(SETTLED): pyproject.toml uv.lock
 	test -x $(RUN)/python || $(PYTHON) -m venv .venv
@@ -62,4 +69,9 @@ $(SETTLED): pyproject.toml uv.lock
 
 $(TOOLS): package.json package-lock.json
 	npm ci --silent
+	touch $@
+
+# No package here runs a script of its own: the binaries are in the packages themselves.
+$(CHAIN): contracts/package.json contracts/package-lock.json
+	cd contracts && npm ci --silent --ignore-scripts
 	touch $@
