@@ -88,9 +88,11 @@ contract Escrow is IEscrow, AccessControlDefaultAdminRules, Pausable, Reentrancy
     {
         bytes32 id = _begin(terms);
         require(SignatureChecker.isValidSignatureNow(terms.payer, id, signature), SignatureNotPayers(id));
-        try IERC20Permit(terms.token)
-            .permit(terms.payer, address(this), terms.amount, permit.deadline, permit.v, permit.r, permit.s) {}
-            catch {}
+        if (IERC20(terms.token).allowance(terms.payer, address(this)) < terms.amount) {
+            try IERC20Permit(terms.token)
+                .permit(terms.payer, address(this), terms.amount, permit.deadline, permit.v, permit.r, permit.s) {}
+                catch {}
+        }
         IERC20(terms.token).move(terms.payer, address(this), terms.amount);
     }
 

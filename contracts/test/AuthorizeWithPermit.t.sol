@@ -33,16 +33,17 @@ contract AuthorizeWithPermitTest is EscrowTest {
         assertBalances(0, 0, 100, 0);
     }
 
-    function test_succeeds_whenTheAllowanceIsThereAlready() public {
+    function test_succeeds_withoutThePermitWhenTheAllowanceIsThereAlready() public {
         Terms memory made = terms(100);
         token.mint(payer, 100);
         vm.prank(payer);
-        token.approve(address(escrow), 100);
-        IEscrow.Permit memory none;
+        token.approve(address(escrow), 170);
 
-        authorize(made, packed(payerKey, id(made)), none);
+        authorize(made, packed(payerKey, id(made)), permitOf(made, payerKey));
 
         assertBalances(0, 0, 100, 0);
+        vm.assertEq(token.allowance(payer, address(escrow)), 70);
+        vm.assertEq(token.nonces(payer), 0);
     }
 
     function test_succeeds_whenAContractSigned() public {

@@ -43,14 +43,25 @@ contract EscrowInvariantsTest is Base {
         excluded[0].selectors[0] = handler.setUp.selector;
     }
 
+    /// One for all, as each would be tried on sequences of its own.
+    function invariant_whateverAnyoneDid() external {
+        solvent();
+        everyUnitIsSomewhere();
+        eventsTellTheState();
+        moneyGoesNowhereElse();
+        noEtherIsTrapped();
+        whatShouldSucceedDoes();
+        expiredPaymentsAreReclaimed();
+    }
+
     /// Everything that is owed is there; in a token that behaves, no more and no less.
-    function invariant_solvent() external view {
+    function solvent() private view {
         vm.assertEq(IERC20(token).balanceOf(address(escrow)), held(token) + escrow.feesOwed(token), "token");
         uint256 hostiles = IERC20(address(hostile)).balanceOf(address(escrow));
         vm.assertGe(hostiles, held(address(hostile)) + escrow.feesOwed(address(hostile)));
     }
 
-    function invariant_everyUnitIsSomewhere() external view {
+    function everyUnitIsSomewhere() private view {
         for (uint256 i; i < books.count(); ++i) {
             bytes32 id = books.ids(i);
             Books.Entry memory entry = books.entry(id);
@@ -65,7 +76,7 @@ contract EscrowInvariantsTest is Base {
         }
     }
 
-    function invariant_eventsTellTheState() external view {
+    function eventsTellTheState() private view {
         for (uint256 i; i < books.count(); ++i) {
             bytes32 id = books.ids(i);
             Books.Entry memory entry = books.entry(id);
@@ -79,7 +90,7 @@ contract EscrowInvariantsTest is Base {
     }
 
     /// Whoever has more or less than at the start has it by a payment's terms.
-    function invariant_moneyGoesNowhereElse() external view {
+    function moneyGoesNowhereElse() private view {
         (address payer, address receiver, address operator, address feeRecipient) = handler.people();
         uint256 out;
         uint256 back;
@@ -103,7 +114,7 @@ contract EscrowInvariantsTest is Base {
     }
 
     /// What a payer may always do is done here, and taken back: paused, and whatever the hostile token last was.
-    function invariant_expiredPaymentsAreReclaimed() external {
+    function expiredPaymentsAreReclaimed() private {
         hostile.be(HostileToken.Mood.Plain);
         if (!escrow.paused()) {
             vm.prank(handler.pauserOf());
@@ -124,11 +135,11 @@ contract EscrowInvariantsTest is Base {
         }
     }
 
-    function invariant_noEtherIsTrapped() external view {
+    function noEtherIsTrapped() private view {
         vm.assertEq(address(escrow).balance, 0, "ether");
     }
 
-    function invariant_whatShouldSucceedDoes() external view {
+    function whatShouldSucceedDoes() private view {
         vm.assertEq(handler.failed(), 0, "of what should have succeeded failed");
     }
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests.mutants.bug import Bug
 from tests.mutants.bugs import BUGS
+from tests.mutants.settling import SETTLING
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,6 +32,13 @@ def test_a_bug_can_be_switched_on_and_is_caught_by_a_test_that_exists(bug: Bug) 
     for test in bug.tests:
         path, _, name = test.partition("::")
         assert name.partition("[")[0] in names_in(path), test
+
+
+@pytest.mark.parametrize("bug", SETTLING, ids=lambda bug: bug.name)
+def test_a_bug_in_a_contract_can_be_switched_on_and_names_tests_that_exist(bug: Bug) -> None:
+    assert bug.in_tree(ROOT) != (ROOT / bug.file).read_text()
+    for test in bug.caught_by:
+        assert (ROOT / "contracts/test" / f"{test}.t.sol").exists(), test
 
 
 def test_no_bug_is_only_a_name_that_is_not_there(tmp_path: Path) -> None:
@@ -58,7 +66,7 @@ def test_no_bug_is_only_a_name_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_every_bug_has_a_name_of_its_own() -> None:
-    names = [bug.name for bug in BUGS]
+    names = [bug.name for bug in (*BUGS, *SETTLING)]
 
     assert len(set(names)) == len(names)
     assert len(names) > 30

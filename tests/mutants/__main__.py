@@ -25,7 +25,9 @@ from tests.mutants.bug import Bug
 from tests.mutants.bugs import BUGS
 
 ROOT = Path(__file__).parents[2]
-LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".holdfast", ".hypothesis", "__pycache__", ".*_cache")
+LEFT_OUT = shutil.ignore_patterns(
+    ".git", ".venv", ".holdfast", ".hypothesis", "__pycache__", ".*_cache", "node_modules"
+)
 # How many copies are hunted through at once.
 TREES = 2
 # What pytest ends with: https://docs.pytest.org/en/stable/reference/exit-codes.html
