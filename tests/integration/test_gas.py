@@ -2,16 +2,16 @@
 
 import json
 import os
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from web3.types import TxReceipt
 
 from sandbox.chain import Chain
 from sandbox.ports import free_port
-from tests.support.escrow import DAY, GENESIS, OnChain, on_chain, person
+from tests.support.escrow import DAY, GENESIS, OnChain, TxReceipt, on_chain, person
 
 ROOT = Path(__file__).parents[2]
 SNAPSHOT, TABLE = ROOT / "contracts" / "gas.json", ROOT / "docs" / "contracts.md"
@@ -130,6 +130,10 @@ async def of_the_last_day(shop: OnChain) -> dict[str, int]:
     await shop.send(shop.escrow.functions.pay(terms), shop.admin)
     await shop.web3.provider.make_request("evm_increaseTime", [8 * DAY])
     return {"reclaim": used(await shop.send(shop.escrow.functions.reclaim(terms), shop.admin))}
+
+
+def test_the_chain_s_library_leaves_the_depth_of_recursion_alone() -> None:
+    assert sys.getrecursionlimit() < 10_000
 
 
 def used(mined: TxReceipt) -> int:
