@@ -27,7 +27,7 @@ test: $(SETTLED) $(CHAIN) ## run all tests
 	cd contracts && FOUNDRY_PROFILE=quick $(FORGE) test --summary
 	$(RUN)/pytest -n 4 --dist load --maxschedchunk 1 --durations=15
 
-prove: $(SETTLED) ## run the fault and proof suites in full size, write docs/proof.md
+prove: $(SETTLED) $(CHAIN) ## run the fault and proof suites in full size, write docs/proof.md
 	HOLDFAST_PROOF=full HOLDFAST_PROOF_REPORT=docs/proof.md $(RUN)/pytest tests/proof -n 3 --dist worksteal
 	list=$$(mktemp) && $(RUN)/python -m tests.mutants --report $$list && \
 	printf '\n## Deliberate bugs, and who catches each\n\n' | cat - $$list >> docs/proof.md && rm $$list

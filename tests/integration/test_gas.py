@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from web3.types import TxReceipt
 
 from sandbox.chain import Chain
 from sandbox.ports import free_port
-from tests.support.escrow import DAY, GENESIS, OnChain, TxReceipt, on_chain, person
+from tests.support.escrow import DAY, GENESIS, OnChain, on_chain, person
 
 ROOT = Path(__file__).parents[2]
 SNAPSHOT, TABLE = ROOT / "contracts" / "gas.json", ROOT / "docs" / "contracts.md"

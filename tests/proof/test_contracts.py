@@ -17,7 +17,8 @@ CONTRACTS = ROOT / "contracts"
 FORGE = CONTRACTS / "node_modules/.bin/forge"
 # What is compiled anew in a copy, beside the packages.
 SOURCES = ("src", "test", "bin", "foundry.toml")
-FEW = sized(2, len(SETTLING))
+BUGS = SETTLING[: sized(2, len(SETTLING))]
+PROVES = f"1,000 runs of 100 random calls by everyone; {len(BUGS)} deliberate bugs, each caught"
 
 
 def forge(directory: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -40,7 +41,7 @@ def test_all_tests_pass_on_the_shipped_bytecode(tmp_path: Path) -> None:
     assert re.search(r"(\d+) tests passed, 0 failed, 0 skipped", ended.stdout), ended.stdout[-400:]
 
 
-@pytest.mark.parametrize("bug", SETTLING[:FEW], ids=lambda bug: bug.name)
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
 def test_a_bug_in_a_contract_is_caught(bug: Bug, tmp_path: Path) -> None:
     for each in SOURCES:
         copy = shutil.copytree if (CONTRACTS / each).is_dir() else shutil.copy

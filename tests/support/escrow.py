@@ -6,19 +6,18 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, NamedTuple
 
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+from web3 import AsyncHTTPProvider, AsyncWeb3
+from web3.contract import AsyncContract
+from web3.types import TxReceipt
+
 from contracts import Name, artifact
 from sandbox.chain import CHAIN_ID, Chain
 
-_RECURSION = sys.getrecursionlimit()
-from eth_account import Account  # noqa: E402 - between the two lines
-from eth_account.signers.local import LocalAccount  # noqa: E402
-from web3 import AsyncHTTPProvider, AsyncWeb3  # noqa: E402
-from web3.contract import AsyncContract  # noqa: E402
-from web3.types import TxReceipt as TxReceipt  # noqa: E402, PLC0414 - for the tests, which import it from here
-
-# py_ecc, which web3 brings along, lets Python recurse a hundred times deeper: deep JSON in a request would then end the
-# process instead of being refused.
-sys.setrecursionlimit(_RECURSION)
+# Python's own limit. py_ecc, which web3 brings along, makes it a hundred times as deep: deep JSON in a request would
+# end the process then, instead of being refused.
+sys.setrecursionlimit(1_000)
 
 # The first block's time. Expiries are counted from it, so that each run sends the same bytes.
 GENESIS = 1_800_000_000

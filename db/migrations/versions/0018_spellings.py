@@ -8,7 +8,7 @@ down_revision = "0017"
 branch_labels = None
 depends_on = None
 
-# The longest misspelt words that are understood: each costs a row per letter.
+# Longer words are not understood when they are misspelt: each costs a row per letter.
 _SPELLINGS = """
 INSERT INTO search_spellings (spelling, word)
 SELECT DISTINCT left(words.word, letter - 1) || substr(words.word, letter + 1), words.word
