@@ -11,6 +11,7 @@ from sqlalchemy import (
     FromClause,
     Integer,
     Select,
+    SQLColumnExpression,
     String,
     Subquery,
     any_,
@@ -88,7 +89,7 @@ def _said(words: str) -> Subquery:
     return select(func.unnest(lexemes).label("word"), literal(1.0, Float).label("nearness")).limit(_MEASURED).subquery()
 
 
-def _counted(words: FromClause) -> Any:  # noqa: ANN401 - a select of a word and its count
+def _counted(words: FromClause) -> Select[str, int]:
     """The words, nearest first, with how many products have each; no more are counted than need be."""
     listed = listed_under(words.c.word).limit(FEW + 1).correlate(words).subquery()
     count = select(func.count()).select_from(listed).scalar_subquery()
@@ -114,7 +115,7 @@ def _misspelt(word: str) -> dict[str, list[str]]:
 
 
 @cache
-def _one_letter_off() -> Any:  # noqa: ANN401 - as _counted
+def _one_letter_off() -> Select[str, int]:
     """Words with a letter more, less or other, or with two neighbours the wrong way round."""
     spellings = func.unnest(bindparam("spellings", type_=ARRAY(String))).table_valued("said", with_ordinality="letter")
     spelt = spellings.render_derived()
@@ -130,12 +131,12 @@ def _one_letter_off() -> Any:  # noqa: ANN401 - as _counted
 
 
 @cache
-def _alike() -> Any:  # noqa: ANN401 - as _counted
+def _alike() -> Select[str, int]:
     """Words that have enough trigrams in common: how many are read grows with the words that there are."""
     return _counted(_nearest_of(SearchWord.word, SearchWord.word.bool_op("%")(_SAID)))
 
 
-def _nearest_of(words: Any, *which: ColumnElement[bool]) -> Subquery:  # noqa: ANN401 - a column of words
+def _nearest_of(words: SQLColumnExpression[str], *which: ColumnElement[bool]) -> Subquery:
     """The nearest that a product has: words stay when their last product goes."""
     # A limit keeps the planner from reading the lists of all words.
     listed = select(ProductWord.product_id).where(ProductWord.word == words).limit(1).scalar_subquery()
