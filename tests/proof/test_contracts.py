@@ -50,7 +50,8 @@ def test_a_bug_in_a_contract_is_caught(bug: Bug, tmp_path: Path) -> None:
     (tmp_path / bug.file.removeprefix("contracts/")).write_text(bug.in_tree(ROOT))
 
     only = f"test/{{{','.join(bug.caught_by)}}}.t.sol"
-    ended = forge(tmp_path, "test", "--match-path", only, FOUNDRY_PROFILE="quick")
+    # What a bug makes superfluous is no reason not to compile it.
+    ended = forge(tmp_path, "test", "--match-path", only, FOUNDRY_PROFILE="quick", FOUNDRY_DENY="never")
 
     assert ended.returncode == 1, ended.stdout[-4000:] + ended.stderr[-4000:]
     # A contract that doesn't compile is no bug that was caught.
