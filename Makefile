@@ -17,10 +17,10 @@ export PYTHONDONTWRITEBYTECODE :=
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-demo: $(SETTLED) ## bring up a throw-away stack, run real orders, check the books
+demo: $(SETTLED) $(CHAIN) ## bring up a throw-away stack, run real orders, check the books
 	$(RUN)/holdfast demo
 
-up: $(SETTLED) ## run everything on this machine until Ctrl-C
+up: $(SETTLED) $(CHAIN) ## run everything on this machine until Ctrl-C
 	$(RUN)/holdfast up
 
 test: $(SETTLED) $(CHAIN) ## run all tests
@@ -32,7 +32,7 @@ prove: $(SETTLED) $(CHAIN) ## run the fault and proof suites in full size, write
 	list=$$(mktemp) && $(RUN)/python -m tests.mutants --report $$list && \
 	printf '\n## Deliberate bugs, and who catches each\n\n' | cat - $$list >> docs/proof.md && rm $$list
 
-mutants: $(SETTLED) ## switch on deliberate bugs, each alone: a test has to catch each
+mutants: $(SETTLED) $(CHAIN) ## switch on deliberate bugs, each alone: a test has to catch each
 	$(RUN)/python -m tests.mutants
 
 check: $(SETTLED) $(TOOLS) $(CHAIN) ## lint, types, import contracts, sizes, the API's description
@@ -44,7 +44,7 @@ check: $(SETTLED) $(TOOLS) $(CHAIN) ## lint, types, import contracts, sizes, the
 	$(RUN)/pytest -q tests/architecture
 	npx --no-install redocly lint docs/openapi.json
 
-bench: $(SETTLED) ## measure ratios in one run and print them
+bench: $(SETTLED) $(CHAIN) ## measure ratios in one run and print them
 	$(RUN)/python -m benchmarks
 	$(RUN)/python -m benchmarks.search
 

@@ -202,3 +202,36 @@ class Settings(BaseSettings):
             capture_margin=self.capture_margin_seconds,
             commission_rate=self.commission_rate,
         )
+
+
+class KeySettings(BaseModel):
+    """A signing key: in an encrypted keystore file with its password, or as it is."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    keystore: Path | None = None
+    keystore_password: SecretStr | None = None
+    private_key: SecretStr | None = None
+
+
+class ChainSettings(BaseSettings):
+    """The chain, from `HOLDFAST_CHAIN_…` variables; amounts in wei."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="HOLDFAST_CHAIN_",
+        env_nested_delimiter="_",
+        env_nested_max_split=1,
+        frozen=True,
+        env_ignore_empty=True,
+        hide_input_in_errors=True,
+    )
+
+    # Addresses of nodes often have a key in them.
+    rpc_url: SecretStr
+    id: int = Field(gt=0)
+    # Where it is written down what stands on which chain.
+    deployments: Path = Path("deployments")
+    # The most that a single transaction may cost.
+    fee_limit: int = Field(default=10**17, gt=0)
+    # Who pays for deployments, and administers what is deployed.
+    deployer: KeySettings = KeySettings()

@@ -14,7 +14,7 @@ from api.examples import BODIES
 from api.limits import unlimited
 from api.problems import MEDIA_TYPE
 from api.versions import VERSION_HEADER, expected
-from domain.errors import BY_CODE
+from domain.errors import BY_CODE, DeploymentRefused
 from domain.values import Value
 
 KEY_HEADER = "Idempotency-Key"
@@ -44,6 +44,8 @@ _DESCRIPTIONS = {
 }
 # RFC 9110 gave these other names. FastAPI fills in Python's, which are the old ones before Python 3.13.
 _RENAMED = {413, 422}
+# What only the command line tells is left out.
+_CODES = sorted(code for code, error in BY_CODE.items() if not issubclass(error, DeploymentRefused))
 
 
 class Flaw(Value):
@@ -61,7 +63,7 @@ class Problem(Value):
     title: str
     status: int
     detail: str
-    code: Annotated[str, Field(json_schema_extra={"enum": sorted(BY_CODE)})]
+    code: Annotated[str, Field(json_schema_extra={"enum": _CODES})]
     request_id: str
     errors: tuple[Flaw, ...] = ()
 

@@ -1,14 +1,14 @@
 """`account`: accounts, for whoever has the database."""
 
 import asyncio
-import sys
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 import typer
 from pydantic import EmailStr, TypeAdapter, ValidationError
 
-from cli.settled import opened, settings
+from cli.database import opened
+from cli.settled import new_password, settings
 from db import staffing
 from db.session import Database
 from domain.errors import HoldfastError
@@ -28,7 +28,7 @@ def create(
     role: Annotated[Role, typer.Option(help="An administrator is made here, or by another one.")] = Role.ADMIN,
 ) -> None:
     """Make an account that is active at once; the password is asked for, or read from standard input."""
-    _on_accounts(lambda database: staffing.create(database, email, name, role, _new_password()))
+    _on_accounts(lambda database: staffing.create(database, email, name, role, new_password()))
 
 
 def erase(account_id: str) -> None:
@@ -49,10 +49,3 @@ def _on_accounts(act: Callable[[Database], Awaitable[str]]) -> None:
     except HoldfastError as refusal:
         typer.echo(str(refusal), err=True)
         raise typer.Exit(1) from None
-
-
-def _new_password() -> str:
-    """Never an argument: those are seen by everybody on the machine."""
-    if sys.stdin.isatty():
-        return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
-    return sys.stdin.readline().rstrip("\r\n")

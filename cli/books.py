@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from cli.settled import problem_of_settings
+from cli.settled import problem_of
 from db.books_audit import Audit, BooksUnreadable, audit
 from db.books_report import document, show
 from domain.books import ProviderTruth
@@ -41,7 +41,7 @@ def verify(
 
 async def _audit(stripe_url: str | None) -> Audit:
     """Raises BooksUnreadable, also for settings or packages that are missing."""
-    problem = problem_of_settings()
+    problem = problem_of(Settings)
     if problem is not None:
         raise BooksUnreadable("The settings", problem)
     truths = {} if stripe_url is None else {STRIPE: await _stripe_truth(stripe_url)}

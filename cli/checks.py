@@ -12,7 +12,8 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from cli.settled import opened, problem_of_settings
+from cli.database import opened
+from cli.settled import problem_of
 from db.condition import Condition, DatabaseUnreadable, condition
 from domain.errors import HoldfastError
 from domain.values import Value
@@ -44,7 +45,7 @@ class Found(Value):
 
 async def everything() -> list[Found]:
     """All that can be looked at; what depends on what is wrong already is left out."""
-    problem = problem_of_settings()
+    problem = problem_of(Settings)
     if problem is not None:
         mend = "The README and docs/operations.md list the settings."
         return [Found(what="settings", state=State.WRONG, seen=problem, mend=mend)]

@@ -1,4 +1,4 @@
-"""The parts of a deployment: `migrate`, `worker`, `api`, and `sweep`."""
+"""The parts of a deployment: `worker`, `api`, and `sweep`."""
 
 import asyncio
 import signal
@@ -9,16 +9,9 @@ import typer
 
 from activities import logs
 from cli.settled import settings
-from db.migrate import upgrade
 from settings import Settings
 from workflows.connecting import connect
 from workflows.schedules import ensure_schedules, sweep_now
-
-
-def migrate() -> None:
-    """Bring the database to the newest schema."""
-    told = settings()
-    upgrade((told.migration_database_url or told.database_url).get_secret_value())
 
 
 def sweep() -> None:

@@ -15,7 +15,7 @@ def up(
         Path | None, typer.Option(help="Written when all is ready: addresses, accounts, pids.")
     ] = None,
 ) -> None:
-    """Run everything on this machine: database, Temporal with its Web UI, Stripe simulator, worker and API."""
+    """Run everything on this machine: database, Temporal with its Web UI, chain, Stripe simulator, worker and API."""
     from sandbox import stack  # noqa: PLC0415 - an extra
     from sandbox.errors import StackError  # noqa: PLC0415 - as above
 

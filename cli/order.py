@@ -7,7 +7,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from cli.settled import leave, opened, settings
+from cli.database import opened
+from cli.settled import leave, settings
 from db import event_tail
 from db.queries import newest_orders, order_id_of, order_view
 from domain.money import in_words

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from cli.settled import leave, opened, required, settings
+from cli.database import opened
+from cli.settled import leave, required, settings
 from db import incidents
 from db.books_since import compare
 from db.condition import DatabaseUnreadable

@@ -1,30 +1,35 @@
-"""What most verbs begin with: the settings, or a plain word about what is missing, and a database."""
+"""What most verbs begin with: the settings, or a plain word about what is missing."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import NoReturn
+import sys
+from collections.abc import Callable
+from typing import NoReturn, TypeVar
 
 import typer
 from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsError
 
-from db.session import Database
 from settings import Settings
+
+Read = TypeVar("Read")
 
 
 def settings() -> Settings:
+    return readable(Settings)
+
+
+def readable(kind: Callable[[], Read]) -> Read:
     """The settings; leaves with 2 when they can't be read. Their own error text is not shown: it has the values."""
-    problem = problem_of_settings()
+    problem = problem_of(kind)
     if problem is not None:
         leave(f"The settings could not be read: {problem}.")
-    return Settings()
+    return kind()
 
 
-def problem_of_settings() -> str | None:
+def problem_of(kind: Callable[[], object]) -> str | None:
     """Which settings are missing or wrong, in words."""
     try:
-        Settings()
+        kind()
     except ValidationError as wrong:
         return "missing or wrong: " + ", ".join(sorted({_named(each) for each in wrong.errors()}))
     except SettingsError as wrong:
@@ -44,16 +49,14 @@ def required(secret: SecretStr | None, name: str) -> str:
     return secret.get_secret_value()
 
 
+def new_password() -> str:
+    """Never an argument: those are seen by everybody on the machine."""
+    if sys.stdin.isatty():
+        return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
+    return sys.stdin.readline().rstrip("\r\n")
+
+
 def leave(why: str) -> NoReturn:
     """End with 2: nothing was done."""
     typer.echo(why, err=True)
     raise typer.Exit(2)
-
-
-@asynccontextmanager
-async def opened(told: Settings, pool_size: int = 2) -> AsyncIterator[Database]:
-    database = Database(told.database_url.get_secret_value(), pool_size=pool_size)
-    try:
-        yield database
-    finally:
-        await database.close()

@@ -1,12 +1,20 @@
-"""Filling a deployment: `seed`."""
+"""A deployment's database, before anything runs: `migrate` and `seed`."""
 
 import asyncio
 from typing import Annotated
 
 import typer
 
-from cli.settled import opened, required, settings
+from cli.database import opened
+from cli.settled import required, settings
+from db.migrate import upgrade
 from db.seed import seed_demo
+
+
+def migrate() -> None:
+    """Bring the database to the newest schema."""
+    told = settings()
+    upgrade((told.migration_database_url or told.database_url).get_secret_value())
 
 
 def seed(demo: Annotated[bool, typer.Option(help="Demo accounts, products and price tables.")] = False) -> None:

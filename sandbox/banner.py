@@ -35,6 +35,7 @@ class Banner:
             ("API", f"{ready.api}/docs"),
             ("Temporal Web UI", f"{ready.temporal.ui}/namespaces/{ready.temporal.namespace}/workflows"),
             ("Stripe simulator", f"{ready.stripe}/_sandbox/state"),
+            ("Chain", f"{ready.chain.rpc} (id {ready.chain.chain_id})"),
             ("Mail inbox", ready.mail.inbox),
             ("Accounts", ", ".join(account.email for account in (accounts.admin, accounts.seller, accounts.buyer))),
             ("Password", accounts.buyer.password),

@@ -108,6 +108,27 @@ class Child:
         await self._process.wait()
 
 
+class Server:
+    """What runs one child, which its start() makes anew each time."""
+
+    _child: Child | None = None
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid if self._child else 0
+
+    async def stop(self) -> None:
+        if self._child:
+            await self._child.stop()
+
+    async def kill(self) -> None:
+        if self._child:
+            await self._child.kill()
+
+    async def wait(self) -> int:
+        return await self._child.wait() if self._child else 0
+
+
 async def run_to_end(program: Program) -> None:
     """Run a step such as a migration; ChildDied unless it returns 0."""
     process = await _spawn(program)

@@ -32,6 +32,14 @@ class DataDirectory:
         return self.path / "temporal"
 
     @property
+    def chain(self) -> Path:
+        return self.path / "chain"
+
+    @property
+    def deployments(self) -> Path:
+        return self.path / "deployments"
+
+    @property
     def logs(self) -> Path:
         return self.path / "logs"
 

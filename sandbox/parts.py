@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
+from providers.chain.deployments import Deployment
+from sandbox.chain import CHAIN_ID, ChainNode
 from sandbox.children import Child, Program
 from sandbox.data_directory import DataDirectory
 from sandbox.kept_secrets import KeptSecrets
 from sandbox.ports import LOOPBACK, Ports
 from sandbox.postgres import Postgres
 from sandbox.readiness import answers, present
-from sandbox.ready import Account, Accounts, Mail, Pids, Ready, Temporal
+from sandbox.ready import Account, Accounts, Chain, Mail, Pids, Ready, Temporal
 from sandbox.supervisor import Part
 from sandbox.temporal import TemporalServer
 from settings import RateSettings
@@ -49,6 +51,10 @@ class Blueprint:
             search_attributes=SEARCH_ATTRIBUTES,
         )
 
+    @cached_property
+    def chain(self) -> ChainNode:
+        return ChainNode(self.directory.chain, port=self.ports.chain, contracts=self.directory.deployments)
+
     @property
     def api(self) -> str:
         return f"http://{LOOPBACK}:{self.ports.api}"
@@ -70,6 +76,7 @@ class Blueprint:
             Part(self.postgres),
             Part(self._migrate(), after=("postgres",)),
             Part(self.temporal),
+            Part(self.chain),
             Part(Child(self._stripe())),
             Part(Child(self._mail())),
             Part(self._seed(), after=("migrate",)),
@@ -84,6 +91,7 @@ class Blueprint:
             "api": self.api,
             "temporal": self.temporal.ui,
             "postgres": f"{LOOPBACK}:{self.ports.postgres}",
+            "chain": self.chain.rpc,
             "stripe": self.stripe,
             "mail": self.inbox,
         }
@@ -97,11 +105,18 @@ class Blueprint:
             api=self.api,
             temporal=Temporal(address=temporal.address, namespace=temporal.namespace, ui=temporal.ui),
             database=self.postgres.app_dsn,
+            chain=self._contracts(),
             stripe=self.stripe,
             mail=Mail(smtp=f"{LOOPBACK}:{self.ports.smtp}", inbox=self.inbox),
             accounts=Accounts(**who),
             pids=Pids(**pids),
         )
+
+    def _contracts(self) -> Chain:
+        deployment = Deployment.of(self.directory.deployments, CHAIN_ID)
+        # It is written before the chain is ready.
+        assert deployment is not None
+        return Chain(rpc=self.chain.rpc, chain_id=CHAIN_ID, **deployment.addresses.model_dump())
 
     def _migrate(self) -> Program:
         return self._ours("migrate", env={"HOLDFAST_MIGRATION_DATABASE_URL": self.postgres.owner_dsn})

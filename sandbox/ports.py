@@ -47,6 +47,7 @@ class Ports:
     temporal: int = 7233
     temporal_ui: int = 8233
     postgres: int = 5433
+    chain: int = 8545
     stripe: int = 12111
     smtp: int = 1025
     inbox: int = 8025

@@ -9,7 +9,7 @@ from signal import SIGINT
 from psycopg import AsyncConnection, OperationalError, sql
 from psycopg import Error as DatabaseError
 
-from sandbox.children import Child, Program
+from sandbox.children import Child, Program, Server
 from sandbox.errors import ServerRefused
 from sandbox.identity import Identity, identity_for, make_reachable
 from sandbox.kept_secrets import KeptSecrets
@@ -40,7 +40,7 @@ _SETTINGS = {
 _FORGETFUL = {"fsync": "off", "full_page_writes": "off"}
 
 
-class Postgres:
+class Postgres(Server):
     """One server on `directory`, which the caller alone uses; start() again after a crash.
 
     The owner migrates; the app logs in as a member of `holdfast_app` and may not change the schema.
@@ -54,11 +54,6 @@ class Postgres:
         self.durable = durable
         self.data = self.directory / "data"
         self.log = self.directory / "postgres.log"
-        self._child: Child | None = None
-
-    @property
-    def pid(self) -> int:
-        return self._child.pid if self._child else 0
 
     @property
     def owner_dsn(self) -> str:
@@ -95,17 +90,6 @@ class Postgres:
         except DatabaseError as error:
             await self.stop()
             raise ServerRefused(self.name, str(error)) from error
-
-    async def stop(self) -> None:
-        if self._child:
-            await self._child.stop()
-
-    async def kill(self) -> None:
-        if self._child:
-            await self._child.kill()
-
-    async def wait(self) -> int:
-        return await self._child.wait() if self._child else 0
 
     async def create_database(self, name: str, *, template: str | None = None) -> None:
         """Create `name`, a copy of `template` if given (nobody may be connected to that one)."""

@@ -22,6 +22,16 @@ class Account(_Frozen):
     password: str
 
 
+class Chain(_Frozen):
+    """The node's address, and those of our contracts; `token` is a test token without worth."""
+
+    rpc: str
+    chain_id: int
+    escrow: str
+    anchor: str
+    token: str
+
+
 class Mail(_Frozen):
     """`smtp` is host:port, `inbox` a page that shows what came in."""
 
@@ -40,6 +50,7 @@ class Pids(_Frozen):
     worker: int
     temporal: int
     postgres: int
+    chain: int
     stripe: int
     mail: int
 
@@ -50,6 +61,7 @@ class Ready(_Frozen):
     api: str
     temporal: Temporal
     database: str
+    chain: Chain
     stripe: str
     mail: Mail
     accounts: Accounts

@@ -8,7 +8,7 @@ from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sandbox.children import Child, Program
+from sandbox.children import Child, Program, Server
 from sandbox.errors import PackageMissing, ServerRefused
 from sandbox.ports import LOOPBACK, free_ports
 from sandbox.readiness import answers
@@ -27,7 +27,7 @@ _DYNAMIC_CONFIG = {
 _PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL")
 
 
-class TemporalServer:
+class TemporalServer(Server):
     """One server on `directory`, which the caller alone uses; start() again after a crash.
 
     With `persistent=False` it forgets every workflow when it ends. `more_namespaces` are made together with the first.
@@ -56,7 +56,6 @@ class TemporalServer:
         self.persistent = persistent
         self.dynamic_config = {**_DYNAMIC_CONFIG, **(dynamic_config or {})}
         self.log = self.directory / "temporal.log"
-        self._child: Child | None = None
 
     @property
     def address(self) -> str:
@@ -66,10 +65,6 @@ class TemporalServer:
     def ui(self) -> str:
         return f"http://{LOOPBACK}:{self.ui_port}"
 
-    @property
-    def pid(self) -> int:
-        return self._child.pid if self._child else 0
-
     async def start(self) -> None:
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         knows_its_namespace = self._database.exists()
@@ -77,17 +72,6 @@ class TemporalServer:
         await self._child.start()
         if knows_its_namespace:
             await self._add_search_attributes()
-
-    async def stop(self) -> None:
-        if self._child:
-            await self._child.stop()
-
-    async def kill(self) -> None:
-        if self._child:
-            await self._child.kill()
-
-    async def wait(self) -> int:
-        return await self._child.wait() if self._child else 0
 
     @property
     def _database(self) -> Path:

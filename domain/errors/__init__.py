@@ -30,6 +30,9 @@ HoldfastError
 ├── Unavailable 503            WorkflowsUnavailable  DatabaseUnavailable
 ├── InvariantBroken 500        AmountsDiffer  EntryUnbalanced  IllegalMove  OverdrawnPayment  ProviderMismatch
 │                              RequestRefusedByProvider  OperationConflict  OrderAlreadyPlaced
+│                              ChainDiffers  ContractUnknown  ValueAboveLimit  FeeAboveLimit
+│                              TransactionReverted  TokenDomainUnknown
+├── DeploymentRefused          KeyUnreadable  RoleVacant  FactoryMissing  DeploymentLost: told on the command line
 ├── ProviderUnreachable        transient: nobody knows whether it happened; repeat with the same key
 └── ProviderKeySpent           it did not happen yet; repeat after a while, with another key
 """
@@ -59,6 +62,7 @@ from domain.errors.accounts import (
 from domain.errors.branches import (
     BadRequest,
     Conflict,
+    DeploymentRefused,
     Forbidden,
     HoldfastError,
     InvariantBroken,
@@ -109,6 +113,18 @@ from domain.errors.catalogue import (
     ShippingUnavailable,
     StockBelowHeld,
     TotalTooLarge,
+)
+from domain.errors.chain import (
+    ChainDiffers,
+    ContractUnknown,
+    DeploymentLost,
+    FactoryMissing,
+    FeeAboveLimit,
+    KeyUnreadable,
+    RoleVacant,
+    TokenDomainUnknown,
+    TransactionReverted,
+    ValueAboveLimit,
 )
 from domain.errors.invariants import (
     AmountsDiffer,
@@ -171,19 +187,25 @@ __all__ = [
     "CategoryInUse",
     "CategoryTooDeep",
     "CategoryUnknown",
+    "ChainDiffers",
     "CommandsExhausted",
     "Conflict",
+    "ContractUnknown",
     "CredentialsWrong",
     "CsrfTokenWrong",
     "CurrencyUnsupported",
     "CursorInvalid",
     "DatabaseUnavailable",
+    "DeploymentLost",
+    "DeploymentRefused",
     "DiscountCodeTaken",
     "DiscountIncomplete",
     "DiscountNotApplicable",
     "DiscountUsedUp",
     "EmailTaken",
     "EntryUnbalanced",
+    "FactoryMissing",
+    "FeeAboveLimit",
     "Forbidden",
     "FulfilmentNotCancellable",
     "FulfilmentRequired",
@@ -195,6 +217,7 @@ __all__ = [
     "IllegalMove",
     "IncidentClosed",
     "InvariantBroken",
+    "KeyUnreadable",
     "LastAdministrator",
     "MethodNotAllowed",
     "MixedCurrencies",
@@ -229,18 +252,22 @@ __all__ = [
     "ResolutionContradicted",
     "ResourceNotFound",
     "RoleNotAllowed",
+    "RoleVacant",
     "RouteNotFound",
     "SessionEnded",
     "ShippingUnavailable",
     "SignatureInvalid",
     "StockBelowHeld",
     "StreamsExhausted",
+    "TokenDomainUnknown",
     "TokenInvalid",
     "TokenMissing",
     "TotalTooLarge",
+    "TransactionReverted",
     "Unauthenticated",
     "Unavailable",
     "Unprocessable",
+    "ValueAboveLimit",
     "VersionChanged",
     "WorkflowsUnavailable",
     "from_code",

@@ -48,3 +48,7 @@ class Unavailable(HoldfastError):
 
 class InvariantBroken(HoldfastError):
     """A state that the design rules out; it stops the step and asks for a person."""
+
+
+class DeploymentRefused(HoldfastError):
+    """What whoever sets up a deployment has to put right."""

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,8 +9,7 @@ import pytest
 import pytest_asyncio
 from web3.types import TxReceipt
 
-from sandbox.chain import Chain
-from sandbox.ports import free_port
+from tests.support.chains import fresh_chain
 from tests.support.escrow import DAY, GENESIS, OnChain, on_chain, person
 
 ROOT = Path(__file__).parents[2]
@@ -39,22 +37,19 @@ MISSED = {"capture, each of 100 for 100 receivers"}
 
 @pytest_asyncio.fixture
 async def shop(tmp_path: Path) -> AsyncIterator[OnChain]:
-    chain = Chain(tmp_path, port=free_port(), persistent=False, genesis=GENESIS)
-    await chain.start()
-    try:
-        made = await on_chain(chain)
-        await made.give(made.payer.address, made.operator, made.receiver, made.admin, made.escrow.address)
-        await made.send(made.token.functions.approve(made.escrow.address, 2**255), made.operator)
-        await made.send(made.token.functions.approve(made.escrow.address, 2**255), made.admin)
+    async with fresh_chain(tmp_path, genesis=GENESIS) as node:
+        made = await on_chain(node)
+        await made.give(made.payer.address, made.operator, made.receiver, made.admin, made.addresses.escrow)
+        await made.send(made.token.functions.approve(made.addresses.escrow, 2**255), made.operator)
+        await made.send(made.token.functions.approve(made.addresses.escrow, 2**255), made.admin)
         # Somebody holds something, and some fees are owed: what is counted is no first time.
         await made.authorized(made.terms())
-        await made.send(made.escrow.functions.capture(await made.authorized(made.terms()), 1, 10), made.operator)
+        captured = (await made.authorized(made.terms())).on_chain()
+        await made.send(made.escrow.functions.capture(captured, 1, 10), made.operator)
         charged = made.terms()
-        await made.send(made.escrow.functions.charge(charged, await made.signed(charged), FEE_BPS), made.operator)
+        charge = made.escrow.functions.charge(charged.on_chain(), made.signed(charged), FEE_BPS)
+        await made.send(charge, made.operator)
         yield made
-        await made.web3.provider.disconnect()
-    finally:
-        await chain.stop()
 
 
 async def test_gas_is_as_in_the_snapshot(shop: OnChain) -> None:
@@ -83,10 +78,10 @@ def test_the_table_is_the_snapshot() -> None:
 
 async def of_one(shop: OnChain) -> dict[str, int]:
     escrow, operator = shop.escrow.functions, shop.operator
-    terms, charged, voided, paid = (shop.terms() for _ in range(4))
-    paid = paid._replace(payer=shop.admin)
-    signed, charge = await shop.signed(terms), await shop.signed(charged)
-    await shop.authorized(voided)
+    first, second, third = shop.terms(), shop.terms(), await shop.authorized(shop.terms())
+    signed, charge = shop.signed(first), shop.signed(second)
+    paid = shop.terms(shop.admin).on_chain()
+    terms, charged, voided = first.on_chain(), second.on_chain(), third.on_chain()
     return {
         "ERC-20 transfer": used(await shop.send(shop.token.functions.transfer(shop.receiver, 5), shop.admin)),
         "authorize": used(await shop.send(escrow.authorize(terms, signed), operator)),
@@ -107,15 +102,17 @@ async def of_batches(shop: OnChain) -> dict[str, int]:
     for name, to in (("one receiver", [shop.receiver] * BATCH), ("100 receivers", receivers)):
         batch = [shop.terms(each.address, receiver) for each, receiver in zip(payers, to, strict=True)]
         authorized = await shop.authorize_batch(batch, payers)
-        mined = await shop.send(escrow.captureBatch([(each, each.amount, FEE_BPS) for each in batch]), shop.operator)
+        mined = await shop.send(
+            escrow.captureBatch([(each.on_chain(), each.amount, FEE_BPS) for each in batch]), shop.operator
+        )
         assert shop.skipped(authorized) == shop.skipped(mined) == 0
         captured[name] = used(mined) // BATCH
         authorize = used(authorized) // BATCH
     batch = [shop.terms(each.address) for each in payers]
     await shop.authorize_batch(batch, payers)
-    voided = await shop.send(escrow.voidBatch(batch), shop.operator)
+    voided = await shop.send(escrow.voidBatch([each.on_chain() for each in batch]), shop.operator)
     assert shop.skipped(voided) == 0
-    anchored = await shop.send(shop.anchor.functions.anchor(b"\x5a" * 32, b"\xa5" * 16, BATCH), shop.operator)
+    anchored = await shop.send(shop.anchor.functions.anchor(b"\x5a" * 32, b"\xa5" * 16, BATCH), shop.anchorer)
     return {
         "authorize, each of 100": authorize,
         "authorize and capture, each of 100": authorize + captured["one receiver"],
@@ -127,14 +124,10 @@ async def of_batches(shop: OnChain) -> dict[str, int]:
 
 
 async def of_the_last_day(shop: OnChain) -> dict[str, int]:
-    terms = shop.terms(shop.admin)
+    terms = shop.terms(shop.admin).on_chain()
     await shop.send(shop.escrow.functions.pay(terms), shop.admin)
-    await shop.web3.provider.make_request("evm_increaseTime", [8 * DAY])
+    await shop.node.web3.provider.make_request("evm_increaseTime", [8 * DAY])
     return {"reclaim": used(await shop.send(shop.escrow.functions.reclaim(terms), shop.admin))}
-
-
-def test_the_chain_s_library_leaves_the_depth_of_recursion_alone() -> None:
-    assert sys.getrecursionlimit() < 10_000
 
 
 def used(mined: TxReceipt) -> int:

@@ -33,7 +33,7 @@ CHECKS = (
     "ignored_auth",
 )
 # Per operation.
-EXAMPLES = sized(6, 25)
+EXAMPLES = sized(4, 25)
 # What the document allows, value by value, is for the full size: the first ids of such a walk are nobody's anyway.
 COVERAGE = "all" if FULL else "negative"
 REPORT = "report.json"

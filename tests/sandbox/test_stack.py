@@ -86,7 +86,7 @@ async def test_each_of_our_programs_is_told_what_it_needs_and_no_more(stack: Sta
     assert told_to(stack, "seed")["HOLDFAST_DEMO_PASSWORD"] == stack.ready.accounts.admin.password
 
 
-@pytest.mark.parametrize("name", ["worker", "api", "stripe", "mail", "temporal", "postgres"])
+@pytest.mark.parametrize("name", ["worker", "api", "stripe", "mail", "temporal", "postgres", "chain"])
 async def test_a_killed_child_comes_back_and_the_ready_file_names_its_new_pid(
     stack: Stack, home: Path, name: str
 ) -> None:

@@ -39,7 +39,7 @@ def test_a_class_without_a_code_of_its_own_is_only_a_branch() -> None:
 
     assert {branch.__name__ for branch in branches} == {
         "BadRequest", "Unauthenticated", "Forbidden", "NotFound", "Conflict", "Unprocessable", "Unavailable",
-        "InvariantBroken",
+        "InvariantBroken", "DeploymentRefused",
     }  # fmt: skip
     assert all(branch.__subclasses__() for branch in branches)
 

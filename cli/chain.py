@@ -1,0 +1,188 @@
+"""`chain`: our contracts on a chain, who administers them, and how they stand."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from pydantic import SecretStr, TypeAdapter, ValidationError
+from rich.console import Console
+
+from cli.settled import leave, new_password, readable
+from domain.chain import Address
+from domain.errors import HoldfastError
+from providers.chain import keys
+from providers.chain.administration import Administration, Owed
+from providers.chain.condition import Condition, condition
+from providers.chain.deploying import Deployer, Outcome, administration
+from providers.chain.deployments import Deployment, MadeWith, Wish
+from providers.chain.keys import KeySigner
+from providers.chain.node import Node, connected
+from settings import ChainSettings, KeySettings
+
+Done = TypeVar("Done")
+_TWO_DAYS = 2 * 24 * 3600
+
+
+def _address(given: str) -> Address:
+    try:
+        return TypeAdapter(Address).validate_python(given)
+    except ValidationError:
+        raise typer.BadParameter("This is no address: 0x and 40 hexadecimal digits, capitals as in EIP-55") from None
+
+
+def _account(said: str) -> Any:  # noqa: ANN401 - as typer types its options
+    return typer.Option(parser=_address, metavar="ADDRESS", help=said)
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+
+
+def deploy(
+    operator: Annotated[str | None, _account("Authorizes, captures, voids and refunds.")] = None,
+    anchorer: Annotated[str | None, _account("Puts roots on record.")] = None,
+    fee_recipient: Annotated[str | None, _account("Where fees are withdrawn to.")] = None,
+    pauser: Annotated[str | None, _account("May stop new payments; the admin if nobody is named.")] = None,
+    admin: Annotated[str | None, _account("Gives roles; the signer if nobody is named.")] = None,
+    admin_delay: Annotated[int, typer.Option(min=0, help="Seconds until a new admin may accept.")] = _TWO_DAYS,
+    token: Annotated[list[str] | None, _account("Payments may be in it; once for each.")] = None,
+    test_token: Annotated[bool, typer.Option(help="Deploy a token without worth, too.")] = False,
+    replace: Annotated[bool, typer.Option(help="Leave what is on record, and deploy what this version has.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Deploy our contracts, give roles and allow tokens; once more, it changes what differs and nothing else.
+
+    What isn't said stays as it is on record. Who is named for a role takes it over from who had it.
+    """
+    wish = Wish(
+        operator=operator,
+        pauser=pauser,
+        anchorer=anchorer,
+        fee_recipient=fee_recipient,
+        tokens=frozenset(token) if token else None,
+    )
+    deployment, owed = _run(_deployed(wish, admin, admin_delay, test_token=test_token, replace=replace))
+    if as_json:
+        document = {**deployment.model_dump(mode="json"), "owed": [each._asdict() for each in owed]}
+        typer.echo(json.dumps(document))
+        return
+    for name, address in deployment.addresses:
+        typer.echo(f"{name:>6}  {address or 'none'}")
+    _show(owed)
+
+
+def hand_over(
+    to: Annotated[str, typer.Argument(parser=_address, metavar="ADDRESS", help="The next admin.")],
+) -> None:
+    """Name the next admin of escrow and anchor, who accepts once the delay is over."""
+    _as_admin(lambda office: office.hand_over(to))
+
+
+def accept() -> None:
+    """Become admin, as the account that was named."""
+    _as_admin(lambda office: office.accept())
+
+
+def new_key(file: Annotated[Path, typer.Argument(help="A new keystore file.")]) -> None:
+    """Make a key, and keep it encrypted; the password is asked for, or read from standard input."""
+    try:
+        typer.echo(keys.new_keystore(file, new_password()))
+    except OSError as error:
+        leave(f"{file}: {error.strerror}")
+
+
+def info(as_json: AsJson = False) -> None:
+    """How our contracts stand on the chain; exits with 1 if something is not as it is on record."""
+    told = readable(ChainSettings)
+
+    async def read() -> Condition:
+
+        async with _node(told) as node:
+            return await condition(node, _recorded(told))
+
+    found = _run(read())
+    if as_json:
+        typer.echo(found.model_dump_json())
+    else:
+        _tell(found)
+    raise typer.Exit(0 if found.right else 1)
+
+
+async def _deployed(wish: Wish, admin: Address | None, admin_delay: int, *, test_token: bool, replace: bool) -> Outcome:
+
+    told = readable(ChainSettings)
+    signer = _signer(told.deployer)
+    recorded = Deployment.of(told.deployments, told.id)
+    admin = admin or signer.address
+    wanted = wish.over(recorded, admin)
+    made_with = MadeWith(admin=admin, admin_delay=admin_delay, fee_recipient=wanted.fee_recipient)
+    async with _node(told) as node:
+        deployer = Deployer(node, signer, fee_limit=told.fee_limit, say=_say)
+        outcome = await deployer.deploy(made_with, wanted, recorded, test_token=test_token, replace=replace)
+    outcome.deployment.keep(told.deployments)
+    return outcome
+
+
+def _as_admin(act: Callable[[Administration], Awaitable[None]]) -> None:
+    told = readable(ChainSettings)
+
+    async def acted() -> list[Owed]:
+
+        async with _node(told) as node:
+            signer = _signer(told.deployer)
+            office = administration(node, signer, _recorded(told), fee_limit=told.fee_limit, say=_say)
+            await act(office)
+            return office.owed
+
+    _show(_run(acted()))
+
+
+def _run(work: Coroutine[Any, Any, Done]) -> Done:
+    """A refusal exits with 1."""
+    try:
+        return asyncio.run(work)
+    except HoldfastError as refusal:
+        typer.echo(str(refusal), err=True)
+        raise typer.Exit(1) from None
+
+
+@asynccontextmanager
+async def _node(told: ChainSettings) -> AsyncIterator[Node]:
+
+    async with connected(told.rpc_url.get_secret_value(), told.id) as node:
+        yield node
+
+
+def _recorded(told: ChainSettings) -> Deployment:
+
+    recorded = Deployment.of(told.deployments, told.id)
+    if recorded is None:
+        leave(f"{told.deployments} has no record of chain {told.id}: holdfast chain deploy")
+    return recorded
+
+
+def _signer(key: KeySettings) -> KeySigner:
+
+    return keys.given(keystore=key.keystore, password=_revealed(key.keystore_password), key=_revealed(key.private_key))
+
+
+def _revealed(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()
+
+
+def _say(what: str) -> None:
+    typer.echo(what, err=True)
+
+
+def _show(owed: Sequence[Owed]) -> None:
+    for each in owed:
+        typer.echo(f"{each.sender} is yet to {each.what}:\n  to    {each.to}\n  data  {each.data}")
+
+
+def _tell(found: Condition) -> None:
+    console = Console(highlight=False)
+    for line in found.lines():
+        console.print(line, soft_wrap=True)

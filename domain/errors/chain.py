@@ -1,0 +1,53 @@
+"""What our signers refuse, and what a chain is not as it has to be."""
+
+from domain.errors.branches import DeploymentRefused, InvariantBroken
+
+
+class ChainDiffers(InvariantBroken):
+    code = "chain_differs"
+    sentence = "The chain is {theirs}; ours is {ours}."
+
+
+class ContractUnknown(InvariantBroken):
+    code = "contract_unknown"
+    sentence = "{address} is none of the contracts that may be called."
+
+
+class ValueAboveLimit(InvariantBroken):
+    code = "value_above_limit"
+    sentence = "{value} wei are more than the {limit} that may be sent."
+
+
+class FeeAboveLimit(InvariantBroken):
+    code = "fee_above_limit"
+    sentence = "A fee of {fee} wei is more than the {limit} that may be paid."
+
+
+class TransactionReverted(InvariantBroken):
+    code = "transaction_reverted"
+    sentence = "The contract refuses: {reason}."
+
+
+class TokenDomainUnknown(InvariantBroken):
+    code = "token_domain_unknown"
+    sentence = "{token} doesn't tell in which domain its holders sign (EIP-712)."
+
+
+class KeyUnreadable(DeploymentRefused):
+    code = "key_unreadable"
+    sentence = "The signing key can't be read: {reason}."
+
+
+class DeploymentLost(DeploymentRefused):
+    code = "deployment_lost"
+    sentence = "The record names {contract} {address}, which the chain doesn't have, and this version can't put there."
+
+
+class FactoryMissing(DeploymentRefused):
+    code = "factory_missing"
+    sentence = "The chain has no contract at {address}, through which ours are deployed."
+
+
+class RoleVacant(DeploymentRefused):
+    code = "role_vacant"
+    sentence = "Nobody was named as {role}, and nobody is on record."

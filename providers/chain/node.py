@@ -1,0 +1,127 @@
+"""The node of a chain: reads, and sends what a signer signed."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+from aiohttp import ClientError
+from web3 import AsyncHTTPProvider, AsyncWeb3
+from web3.contract import AsyncContract
+from web3.exceptions import BadFunctionCallOutput, ContractLogicError, TimeExhausted, Web3RPCError
+from web3.types import BlockIdentifier, TxReceipt
+
+from contracts import Name, artifact
+from domain.chain import Address, Signer, Transaction
+from domain.errors import ChainDiffers, ProviderUnreachable, RequestRefusedByProvider, TransactionReverted
+from providers.chain.reverts import in_words
+
+# More than was estimated, for the state may have moved when the transaction is mined.
+_GAS_MARGIN = 1.2
+_MINED_WITHIN = 180.0
+_TIMEOUT = 20.0
+
+
+class Node:
+    """A node that was asked which chain it is of: another one's is refused.
+
+    All methods raise ProviderUnreachable when no answer came, and RequestRefusedByProvider when the node says no.
+    """
+
+    def __init__(self, web3: AsyncWeb3[AsyncHTTPProvider], chain_id: int) -> None:
+        self.web3 = web3
+        self.chain_id = chain_id
+
+    def contract(self, name: Name, address: Address) -> AsyncContract:
+        """One of ours."""
+        return self.contract_with(artifact(name).abi, address)
+
+    def contract_with(self, abi: Sequence[Mapping[str, object]], address: Address) -> AsyncContract:
+        return self.web3.eth.contract(address=self.web3.to_checksum_address(address), abi=abi)
+
+    def init_code(self, name: Name, *arguments: object) -> bytes:
+        """The bytecode that deploys one of ours, with its constructor's arguments."""
+        made = artifact(name)
+        constructor = self.web3.eth.contract(abi=made.abi, bytecode=made.bytecode).constructor(*arguments)
+        return bytes.fromhex(constructor.data_in_transaction[2:])
+
+    async def has_code(self, address: Address) -> bool:
+        with translated():
+            return bool(await self.web3.eth.get_code(self.web3.to_checksum_address(address)))
+
+    async def block_number(self, which: BlockIdentifier = "latest") -> int:
+        with translated():
+            return int((await self.web3.eth.get_block(which))["number"])
+
+    async def balance(self, address: Address) -> int:
+        """In wei."""
+        with translated():
+            return int(await self.web3.eth.get_balance(self.web3.to_checksum_address(address)))
+
+    async def read(self, call: Any) -> Any:  # noqa: ANN401 - what the contract's function gives
+        with translated():
+            return await call.call()
+
+    async def send(self, signer: Signer, to: Address, data: bytes) -> TxReceipt:
+        """Send, and wait until it is mined. Raises TransactionReverted when it would have no effect, or had none."""
+        with translated():
+            eth, sender = self.web3.eth, self.web3.to_checksum_address(signer.address)
+            call = {"from": sender, "to": self.web3.to_checksum_address(to), "data": data}
+            gas = int(await eth.estimate_gas(call) * _GAS_MARGIN)  # type: ignore[arg-type]
+            base = (await eth.get_block("latest"))["baseFeePerGas"]
+            tip = await eth.max_priority_fee
+            signed = await signer.sign(
+                Transaction(
+                    chain_id=self.chain_id,
+                    nonce=await eth.get_transaction_count(sender, "pending"),
+                    to=to,
+                    data=data,
+                    gas=gas,
+                    max_fee_per_gas=2 * base + tip,
+                    max_priority_fee_per_gas=tip,
+                )
+            )
+            receipt = await eth.wait_for_transaction_receipt(
+                await eth.send_raw_transaction(signed.raw), timeout=_MINED_WITHIN, poll_latency=0.05
+            )
+        if receipt["status"] != 1:
+            raise TransactionReverted(reason=f"transaction {signed.hash}")
+        return receipt
+
+
+@asynccontextmanager
+async def connected(rpc: str, chain_id: int) -> AsyncIterator[Node]:
+    """Raises ChainDiffers when the node is another chain's."""
+    web3 = AsyncWeb3(AsyncHTTPProvider(rpc, request_kwargs={"timeout": _TIMEOUT}))
+    try:
+        with translated():
+            theirs = await web3.eth.chain_id
+        if theirs != chain_id:
+            raise ChainDiffers(theirs=theirs, ours=chain_id)
+        yield Node(web3, chain_id)
+    finally:
+        await web3.provider.disconnect()
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """The node's errors as ours."""
+    try:
+        yield
+    except (ClientError, TimeoutError, OSError) as error:
+        raise ProviderUnreachable(reason=type(error).__name__) from error
+    except TimeExhausted as error:
+        raise ProviderUnreachable(reason="not mined yet") from error
+    except ContractLogicError as error:
+        data = error.data if isinstance(error.data, str) else "0x"
+        raise TransactionReverted(reason=in_words(bytes.fromhex(data.removeprefix("0x")))) from error
+    except BadFunctionCallOutput as error:
+        raise TransactionReverted(reason="there is no such contract") from error
+    except Web3RPCError as error:
+        raise RequestRefusedByProvider(reason=_said(error)) from error
+
+
+def _said(error: Web3RPCError) -> str:
+    """What the node itself said."""
+    answer = error.rpc_response or {}
+    problem = answer.get("error")
+    return str(problem["message"]) if isinstance(problem, dict) and "message" in problem else str(error.message)
