@@ -18,6 +18,15 @@ contract EscrowInvariantsTest is Base {
         bytes4[] selectors;
     }
 
+    /// What all payments in a token came to.
+    struct Sums {
+        uint256 out;
+        uint256 back;
+        uint256 received;
+        uint256 refunded;
+        uint256 fees;
+    }
+
     Handler private handler;
     Escrow private escrow;
     Books private books;
@@ -92,25 +101,13 @@ contract EscrowInvariantsTest is Base {
     /// Whoever has more or less than at the start has it by a payment's terms.
     function moneyGoesNowhereElse() private view {
         (address payer, address receiver, address operator, address feeRecipient) = handler.people();
-        uint256 out;
-        uint256 back;
-        uint256 received;
-        uint256 refunded;
-        uint256 fees;
-        for (uint256 i; i < books.count(); ++i) {
-            Books.Entry memory entry = books.entry(books.ids(i));
-            if (entry.terms.token != token) continue;
-            out += entry.terms.amount;
-            back += entry.voided + entry.reclaimed;
-            received += entry.captured - entry.fees;
-            refunded += entry.refunded;
-            fees += entry.fees;
-        }
+        Sums memory sums = sumsOf(token);
         IERC20 asset = IERC20(token);
-        vm.assertEq(asset.balanceOf(payer), handler.given(token) - out + back + refunded, "the payer's");
-        vm.assertEq(asset.balanceOf(receiver), received, "the receiver's");
-        vm.assertEq(asset.balanceOf(operator), handler.given(token) - refunded, "the operator's");
-        vm.assertEq(asset.balanceOf(feeRecipient) + escrow.feesOwed(token), fees, "the fees");
+        uint256 given = handler.given(token);
+        vm.assertEq(asset.balanceOf(payer), given - sums.out + sums.back + sums.refunded, "the payer's");
+        vm.assertEq(asset.balanceOf(receiver), sums.received, "the receiver's");
+        vm.assertEq(asset.balanceOf(operator), given - sums.refunded, "the operator's");
+        vm.assertEq(asset.balanceOf(feeRecipient) + escrow.feesOwed(token), sums.fees, "the fees");
     }
 
     /// What a payer may always do is done here, and taken back: paused, and whatever the hostile token last was.
@@ -141,6 +138,18 @@ contract EscrowInvariantsTest is Base {
 
     function whatShouldSucceedDoes() private view {
         vm.assertEq(handler.failed(), 0, "of what should have succeeded failed");
+    }
+
+    function sumsOf(address asset) private view returns (Sums memory sums) {
+        for (uint256 i; i < books.count(); ++i) {
+            Books.Entry memory entry = books.entry(books.ids(i));
+            if (entry.terms.token != asset) continue;
+            sums.out += entry.terms.amount;
+            sums.back += entry.voided + entry.reclaimed;
+            sums.received += entry.captured - entry.fees;
+            sums.refunded += entry.refunded;
+            sums.fees += entry.fees;
+        }
     }
 
     function held(address asset) private view returns (uint256 sum) {
