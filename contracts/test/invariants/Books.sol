@@ -31,8 +31,19 @@ contract Books {
 
     function read(Vm.Log[] calldata logs, address emitter) external {
         for (uint256 i; i < logs.length; ++i) {
-            if (logs[i].emitter == emitter) _read(logs[i]);
+            if (logs[i].emitter == emitter && !_undone(logs, i)) _read(logs[i]);
         }
+    }
+
+    /// Forge records the events of a call that was undone, too. What an item of a batch tells before it is skipped is
+    /// never on a chain (tests/integration/test_escrow_events.py).
+    function _undone(Vm.Log[] calldata logs, uint256 which) private pure returns (bool) {
+        if (logs[which].topics[0] != IEscrow.PaymentAuthorized.selector) return false;
+        for (uint256 i = which + 1; i < logs.length; ++i) {
+            if (logs[i].emitter != logs[which].emitter) continue;
+            return logs[i].topics[0] == IEscrow.ItemSkipped.selector && logs[i].topics[1] == logs[which].topics[1];
+        }
+        return false;
     }
 
     function _read(Vm.Log calldata log) private {

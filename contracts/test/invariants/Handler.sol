@@ -20,6 +20,9 @@ contract Handler is EscrowTest {
     uint256 public failed;
     /// @notice What everyone was given at the start, in either token.
     mapping(address token => uint256) public given;
+    address[2] private _payers;
+    address[2] private _receivers;
+    mapping(address payer => uint256 key) private _keys;
     uint256 private _salts;
 
     constructor() {
@@ -27,32 +30,36 @@ contract Handler is EscrowTest {
         hostile = new HostileToken(18);
         vm.prank(admin);
         escrow.setTokenAllowed(address(hostile), true);
-        for (uint256 i; i < 2; ++i) {
-            address asset = i == 0 ? address(token) : address(hostile);
-            token.mint(payer, i == 0 ? type(uint128).max : 0);
-            token.mint(operator, i == 0 ? type(uint128).max : 0);
-            if (i == 1) hostile.mint(payer, type(uint128).max);
-            if (i == 1) hostile.mint(operator, type(uint128).max);
-            given[asset] = type(uint128).max;
-            vm.prank(payer);
-            IERC20(asset).approve(address(escrow), type(uint256).max);
-            vm.prank(operator);
-            IERC20(asset).approve(address(escrow), type(uint256).max);
+        (address other, uint256 key) = account("other payer");
+        _payers = [payer, other];
+        _receivers = [receiver, account_("other receiver")];
+        (_keys[payer], _keys[other]) = (payerKey, key);
+        address[3] memory holders = [payer, other, operator];
+        for (uint256 i; i < holders.length; ++i) {
+            token.mint(holders[i], type(uint120).max);
+            hostile.mint(holders[i], type(uint120).max);
+            vm.startPrank(holders[i]);
+            // One payer approves whatever may come; the other permits each payment.
+            if (holders[i] != other) token.approve(address(escrow), type(uint256).max);
+            hostile.approve(address(escrow), type(uint256).max);
+            vm.stopPrank();
         }
+        given[address(token)] = given[address(hostile)] = type(uint120).max;
     }
 
-    // The payer
+    // The payers
 
     function pay(uint256 seed, uint120 amount) external {
         Terms memory made = fresh(seed, amount, seed & 1 == 0 ? address(token) : address(hostile));
-        done(payer, abi.encodeCall(escrow.pay, (made)), mayTake(made));
+        if (made.token == address(token)) made.payer = payer;
+        done(made.payer, abi.encodeCall(escrow.pay, (made)), mayTake(made));
     }
 
     function reclaim(uint256 seed) external {
         (bool found, Terms memory made) = pick(seed, true);
         if (!found) return;
         bool expired = block.timestamp >= made.authorizationExpiry;
-        done(payer, abi.encodeCall(escrow.reclaim, (made)), expired && plain(made));
+        done(made.payer, abi.encodeCall(escrow.reclaim, (made)), expired && plain(made));
         if (!expired) require(payment(made).status == IEscrow.Status.Authorized, "reclaimed before its expiry");
     }
 
@@ -60,7 +67,7 @@ contract Handler is EscrowTest {
 
     function authorize(uint256 seed, uint120 amount) external {
         Terms memory made = fresh(seed, amount, address(token));
-        bytes memory signature = signedReceive(made, payerKey);
+        bytes memory signature = signedReceive(made, _keys[made.payer]);
         bool charges = seed & 2 == 0;
         bytes memory call = charges
             ? abi.encodeCall(escrow.charge, (made, signature, uint16(seed % (MAX_FEE_BPS + 1))))
@@ -68,7 +75,31 @@ contract Handler is EscrowTest {
         bool succeeded = done(operator, call, mayTake(made));
         // An authorization is good for one payment, once.
         require(!send(operator, call), "an authorization was used twice");
-        require(token.authorizationState(payer, id(made)) == succeeded, "an authorization was not used");
+        require(token.authorizationState(made.payer, id(made)) == succeeded, "an authorization was not used");
+    }
+
+    /// The second is signed by nobody who may.
+    function authorizeBatch(uint256 seed, uint120[3] calldata amounts) external {
+        IEscrow.Authorization[] memory items = new IEscrow.Authorization[](amounts.length);
+        for (uint256 i; i < items.length; ++i) {
+            Terms memory made = fresh(seed >> i, amounts[i], address(token));
+            items[i] = IEscrow.Authorization(made, signedReceive(made, i == 1 ? 7 : _keys[made.payer]));
+        }
+        bool may = mayTake(items[0].terms);
+        done(operator, abi.encodeCall(escrow.authorizeBatch, (items)), !escrow.paused());
+        for (uint256 i; i < items.length; ++i) {
+            bool authorized_ = payment(items[i].terms).status == IEscrow.Status.Authorized;
+            require(authorized_ == (may && i != 1), "a batch did not try each item by itself");
+        }
+    }
+
+    function authorizeWithPermit(uint256 seed, uint120 amount) external {
+        Terms memory made = fresh(seed, amount, address(token));
+        uint256 key = _keys[made.payer];
+        bytes memory signature = packed(key, id(made));
+        bytes memory call = abi.encodeCall(escrow.authorizeWithPermit, (made, signature, permitOf(made, key)));
+        done(operator, call, mayTake(made));
+        require(!send(operator, call), "a permit was used twice");
     }
 
     function capture(uint256 seed, uint120 amount, uint16 feeBps) external {
@@ -148,22 +179,14 @@ contract Handler is EscrowTest {
     // Strangers, time, the administration and the hostile token
 
     function stranger_(uint256 seed, address caller, uint96 ether_) external {
-        if (caller == payer || caller == operator || caller == admin || caller == pauser) return;
-        if (caller == address(escrow)) return;
-        (bool found, Terms memory made) = pick(seed, false);
-        if (found) {
-            require(!send(caller, abi.encodeCall(escrow.capture, (made, 1, 0))), "a stranger captured");
-            require(!send(caller, abi.encodeCall(escrow.void, (made))), "a stranger voided");
-            require(!send(caller, abi.encodeCall(escrow.refund, (made, 1))), "a stranger refunded");
-            require(!send(caller, abi.encodeCall(escrow.reclaim, (made))), "a stranger reclaimed");
-            require(!send(caller, abi.encodeCall(escrow.voidItem, (made))), "a stranger voided an item");
-        }
-        vm.deal(caller, ether_);
-        vm.prank(caller);
-        (bool sent,) = address(escrow).call{value: ether_}("");
-        require(!sent, "ether was taken");
-        address asset = seed & 1 == 0 ? address(token) : address(hostile);
-        send(caller, abi.encodeCall(escrow.withdrawFees, (asset)));
+        if (caller == operator || caller == admin || caller == pauser || caller == address(escrow)) return;
+        if (_keys[caller] != 0) return;
+        intrude(seed, caller, ether_);
+    }
+
+    /// The receivers may do no more than anyone.
+    function merchant(uint256 seed) external {
+        intrude(seed, _receivers[seed % 2], 0);
     }
 
     function wait(uint32 seconds_) external {
@@ -190,9 +213,28 @@ contract Handler is EscrowTest {
 
     // Inside
 
+    function intrude(uint256 seed, address caller, uint96 ether_) private {
+        (bool found, Terms memory made) = pick(seed, false);
+        if (found) {
+            require(!send(caller, abi.encodeCall(escrow.capture, (made, 1, 0))), "a stranger captured");
+            require(!send(caller, abi.encodeCall(escrow.void, (made))), "a stranger voided");
+            require(!send(caller, abi.encodeCall(escrow.refund, (made, 1))), "a stranger refunded");
+            require(!send(caller, abi.encodeCall(escrow.reclaim, (made))), "a stranger reclaimed");
+            require(!send(caller, abi.encodeCall(escrow.voidItem, (made))), "a stranger voided an item");
+        }
+        vm.deal(caller, ether_);
+        vm.prank(caller);
+        (bool sent,) = address(escrow).call{value: ether_}("");
+        require(!sent, "ether was taken");
+        address asset = seed & 1 == 0 ? address(token) : address(hostile);
+        send(caller, abi.encodeCall(escrow.withdrawFees, (asset)));
+    }
+
     function fresh(uint256 seed, uint120 amount, address asset) private returns (Terms memory made) {
         made = salted(terms(uint120(bound(amount, 1, 1e24))), ++_salts);
         made.token = asset;
+        made.payer = _payers[(seed >> 8) % 2];
+        made.receiver = _receivers[(seed >> 9) % 2];
         made.authorizationExpiry = uint48(block.timestamp + 1 hours + seed % 10 days);
         made.refundExpiry = made.authorizationExpiry + 20 days;
     }
@@ -245,8 +287,20 @@ contract Handler is EscrowTest {
         return address(token);
     }
 
-    function people() external view returns (address, address, address, address) {
-        return (payer, receiver, operator, feeRecipient);
+    function payers() external view returns (address[2] memory) {
+        return _payers;
+    }
+
+    function receivers() external view returns (address[2] memory) {
+        return _receivers;
+    }
+
+    function operatorOf() external view returns (address) {
+        return operator;
+    }
+
+    function feeRecipientOf() external view returns (address) {
+        return feeRecipient;
     }
 
     function pauserOf() external view returns (address) {
