@@ -13,7 +13,7 @@ from rich.console import Console
 
 from cli.settled import leave, new_password, readable
 from domain.chain import Address
-from domain.errors import HoldfastError
+from domain.errors import AdminOnRecord, HoldfastError
 from providers.chain import keys
 from providers.chain.administration import Administration, Owed
 from providers.chain.condition import Condition, condition
@@ -99,7 +99,6 @@ def info(as_json: AsJson = False) -> None:
     told = readable(ChainSettings)
 
     async def read() -> Condition:
-
         async with _node(told) as node:
             return await condition(node, _recorded(told))
 
@@ -112,10 +111,11 @@ def info(as_json: AsJson = False) -> None:
 
 
 async def _deployed(wish: Wish, admin: Address | None, admin_delay: int, *, test_token: bool, replace: bool) -> Outcome:
-
     told = readable(ChainSettings)
     signer = _signer(told.deployer)
     recorded = Deployment.of(told.deployments, told.id)
+    if admin is not None and recorded is not None and not replace and admin != recorded.made_with.admin:
+        raise AdminOnRecord(admin=recorded.made_with.admin)
     admin = admin or signer.address
     wanted = wish.over(recorded, admin)
     made_with = MadeWith(admin=admin, admin_delay=admin_delay, fee_recipient=wanted.fee_recipient)
@@ -130,11 +130,12 @@ def _as_admin(act: Callable[[Administration], Awaitable[None]]) -> None:
     told = readable(ChainSettings)
 
     async def acted() -> list[Owed]:
-
         async with _node(told) as node:
             signer = _signer(told.deployer)
             office = administration(node, signer, _recorded(told), fee_limit=told.fee_limit, say=_say)
             await act(office)
+            if not office.done and not office.owed:
+                _say("There is nothing to do.")
             return office.owed
 
     _show(_run(acted()))
@@ -151,13 +152,11 @@ def _run(work: Coroutine[Any, Any, Done]) -> Done:
 
 @asynccontextmanager
 async def _node(told: ChainSettings) -> AsyncIterator[Node]:
-
     async with connected(told.rpc_url.get_secret_value(), told.id) as node:
         yield node
 
 
 def _recorded(told: ChainSettings) -> Deployment:
-
     recorded = Deployment.of(told.deployments, told.id)
     if recorded is None:
         leave(f"{told.deployments} has no record of chain {told.id}: holdfast chain deploy")
@@ -165,7 +164,6 @@ def _recorded(told: ChainSettings) -> Deployment:
 
 
 def _signer(key: KeySettings) -> KeySigner:
-
     return keys.given(keystore=key.keystore, password=_revealed(key.keystore_password), key=_revealed(key.private_key))
 
 

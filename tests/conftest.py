@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 import structlog
 
+import providers.chain  # noqa: F401 - before a test imports web3 by itself: this one keeps the limit of recursion
 from db.migrate import upgrade
 from db.session import Database
 from sandbox.ports import free_port

@@ -32,7 +32,8 @@ HoldfastError
 │                              RequestRefusedByProvider  OperationConflict  OrderAlreadyPlaced
 │                              ChainDiffers  ContractUnknown  ValueAboveLimit  FeeAboveLimit
 │                              TransactionReverted  TokenDomainUnknown
-├── DeploymentRefused          KeyUnreadable  RoleVacant  FactoryMissing  DeploymentLost: told on the command line
+├── DeploymentRefused          KeyUnreadable  RoleVacant  AdminOnRecord  FactoryMissing  DeploymentLost
+│                              RecordUnreadable: told on the command line
 ├── ProviderUnreachable        transient: nobody knows whether it happened; repeat with the same key
 └── ProviderKeySpent           it did not happen yet; repeat after a while, with another key
 """
@@ -115,12 +116,14 @@ from domain.errors.catalogue import (
     TotalTooLarge,
 )
 from domain.errors.chain import (
+    AdminOnRecord,
     ChainDiffers,
     ContractUnknown,
     DeploymentLost,
     FactoryMissing,
     FeeAboveLimit,
     KeyUnreadable,
+    RecordUnreadable,
     RoleVacant,
     TokenDomainUnknown,
     TransactionReverted,
@@ -170,6 +173,7 @@ __all__ = [
     "AccountHasUnsettledMoney",
     "AccountNotApproved",
     "AccountStatusFixed",
+    "AdminOnRecord",
     "AmountsDiffer",
     "BadRequest",
     "BodyInvalid",
@@ -246,6 +250,7 @@ __all__ = [
     "ProviderMismatch",
     "ProviderUnreachable",
     "RateLimited",
+    "RecordUnreadable",
     "ReferenceMissing",
     "RefreshTokenInvalid",
     "RequestRefusedByProvider",

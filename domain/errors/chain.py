@@ -51,3 +51,13 @@ class FactoryMissing(DeploymentRefused):
 class RoleVacant(DeploymentRefused):
     code = "role_vacant"
     sentence = "Nobody was named as {role}, and nobody is on record."
+
+
+class AdminOnRecord(DeploymentRefused):
+    code = "admin_on_record"
+    sentence = "The contracts were deployed for {admin}; another admin is named by holdfast chain hand-over."
+
+
+class RecordUnreadable(DeploymentRefused):
+    code = "record_unreadable"
+    sentence = "The record {file} can't be read ({reason})."

@@ -38,6 +38,7 @@ class Administration:
         self._escrow = node.contract("Escrow", deployment.addresses.escrow)
         self._contracts = {"Escrow": self._escrow, "Anchor": node.contract("Anchor", deployment.addresses.anchor)}
         self._say = say
+        self.done: list[str] = []
         self.owed: list[Owed] = []
 
     async def bring_to(self, wanted: Wanted, before: Wanted) -> None:
@@ -86,4 +87,5 @@ class Administration:
     async def _send(self, contract: AsyncContract, what: str, function: str, *arguments: object) -> None:
         data = bytes.fromhex(contract.encode_abi(function, args=arguments)[2:])
         await self._node.send(self._signer, str(contract.address), data)
+        self.done.append(what)
         self._say(what)

@@ -51,6 +51,7 @@ class Condition(Value):
     tokens: dict[Address, bool] = Field(default={})
     paused: bool | None = None
     fee_recipient: Address | None = None
+    fees_as_on_record: bool = True
 
     @property
     def right(self) -> bool:
@@ -60,6 +61,7 @@ class Condition(Value):
                 all(each.there for each in self.contracts),
                 all(each.holds for each in self.roles),
                 all(self.tokens.values()),
+                self.fees_as_on_record,
             )
         )
 
@@ -82,7 +84,8 @@ class Condition(Value):
         for token, allowed in self.tokens.items():
             yield f"token {token}, {'allowed' if allowed else 'not allowed'}"
         if self.fee_recipient is not None:
-            yield f"fees go to {self.fee_recipient}; {'paused' if self.paused else 'not paused'}"
+            otherwise = "" if self.fees_as_on_record else ", which is not on record"
+            yield f"fees go to {self.fee_recipient}{otherwise}; {'paused' if self.paused else 'not paused'}"
 
 
 async def condition(node: Node, deployment: Deployment) -> Condition:
@@ -101,12 +104,14 @@ async def condition(node: Node, deployment: Deployment) -> Condition:
         "Anchor": node.contract("Anchor", addresses.anchor),
     }
     escrow = contracts["Escrow"].functions
+    fee_recipient = await node.read(escrow.feeRecipient())
     return found.model_copy(
         update={
             "roles": [await _holder(node, contracts[name], role, now.of(role)) for role, name in ROLES.items()],
             "tokens": {token: await node.read(escrow.allowed(token)) for token in sorted(now.tokens)},
             "paused": await node.read(escrow.paused()),
-            "fee_recipient": await node.read(escrow.feeRecipient()),
+            "fee_recipient": fee_recipient,
+            "fees_as_on_record": fee_recipient == now.fee_recipient,
         }
     )
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from domain.chain import Address
-from domain.errors import RoleVacant
+from domain.errors import RecordUnreadable, RoleVacant
 from domain.values import Value
 
 Role = Literal["operator", "pauser", "anchorer"]
@@ -74,11 +74,14 @@ class Deployment(Value):
 
     @classmethod
     def of(cls, directory: Path, chain_id: int) -> Self | None:
-        """None for a chain that nothing was deployed to; ValidationError for a record that can't be read."""
+        """None for a chain that nothing was deployed to. Raises RecordUnreadable."""
+        file = _file(directory, chain_id)
         try:
-            return cls.model_validate_json(_file(directory, chain_id).read_text())
+            return cls.model_validate_json(file.read_text())
         except FileNotFoundError:
             return None
+        except (OSError, ValueError) as error:
+            raise RecordUnreadable(file=str(file), reason=type(error).__name__) from error
 
     def keep(self, directory: Path) -> None:
         """Replace the chain's record in one step."""

@@ -19,6 +19,7 @@ from providers.chain.reverts import in_words
 _GAS_MARGIN = 1.2
 _MINED_WITHIN = 180.0
 _TIMEOUT = 20.0
+_POLL = 0.5
 
 
 class Node:
@@ -81,7 +82,7 @@ class Node:
                 )
             )
             receipt = await eth.wait_for_transaction_receipt(
-                await eth.send_raw_transaction(signed.raw), timeout=_MINED_WITHIN, poll_latency=0.05
+                await eth.send_raw_transaction(signed.raw), timeout=_MINED_WITHIN, poll_latency=_POLL
             )
         if receipt["status"] != 1:
             raise TransactionReverted(reason=f"transaction {signed.hash}")

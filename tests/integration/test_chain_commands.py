@@ -91,8 +91,11 @@ def test_info_is_for_people_and_fails_where_something_is_not_as_on_record(shell:
     record.write_text(record.read_text().replace(ACCOUNTS["operator"].address, person("stranger").address))
 
     wrong = shell.chain("info")
+    record.write_text("{")
+    unreadable = shell.chain("info")
 
-    assert (right.exit_code, wrong.exit_code) == (0, 1)
+    assert (right.exit_code, wrong.exit_code, unreadable.exit_code) == (0, 1, 1)
+    assert str(record) in unreadable.stderr
     assert f"operator {ACCOUNTS['operator'].address}, 10000.0000 ether" in right.stdout
     assert "has not the role" in wrong.stdout
 
@@ -126,10 +129,14 @@ def test_the_office_is_handed_over(shell: Shell) -> None:
     early = shell.chain("accept", HOLDFAST_CHAIN_DEPLOYER_PRIVATE_KEY=NEXT.key)
     shell.node("anvil_mine", "0x1", "0x5")
     accepted = shell.chain("accept", HOLDFAST_CHAIN_DEPLOYER_PRIVATE_KEY=NEXT.key)
+    again = shell.chain("accept", HOLDFAST_CHAIN_DEPLOYER_PRIVATE_KEY=NEXT.key)
+    otherwise = shell.chain("deploy", "--admin", NEXT.address)
     former = shell.chain("deploy", "--pauser", NEXT.address, "--json")
 
     assert (named.exit_code, early.exit_code, accepted.exit_code) == (0, 1, 0), accepted.stderr
     assert "AccessControlEnforcedDefaultAdminDelay" in early.stderr
+    assert "nothing to do" in again.stderr
+    assert (otherwise.exit_code, "hand-over" in otherwise.stderr) == (1, True)
     assert [each["sender"] for each in document(former)["owed"]] == [NEXT.address] * 2
 
 

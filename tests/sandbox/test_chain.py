@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -121,4 +122,9 @@ async def test_a_state_that_can_not_be_read_is_told(tmp_path: Path) -> None:
 
 def test_what_the_chain_needs_leaves_the_depth_of_recursion_alone() -> None:
     # Deeply nested JSON would end the process otherwise, instead of being refused.
+    told = "import sys; before = sys.getrecursionlimit(); import {}; print(before == sys.getrecursionlimit())"
+
+    for module in ("cli.chain", "providers.chain.keys", "sandbox.chain"):
+        ran = subprocess.run([sys.executable, "-c", told.format(module)], capture_output=True, text=True, check=True)
+        assert ran.stdout == "True\n", module
     assert sys.getrecursionlimit() < 10_000
