@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 from pydantic import SecretStr, TypeAdapter, ValidationError
@@ -13,18 +13,18 @@ from rich.console import Console
 
 from cli.settled import leave, new_password, readable
 from domain.chain import Address
-from domain.errors import AdminOnRecord, HoldfastError
+from domain.errors import HoldfastError
 from providers.chain import keys
 from providers.chain.administration import Administration, Owed
 from providers.chain.condition import Condition, condition
-from providers.chain.deploying import Deployer, Outcome, administration
-from providers.chain.deployments import Deployment, MadeWith, Wish
+from providers.chain.deploying import Deployer, administration
+from providers.chain.deployments import Deployment, Wish
 from providers.chain.keys import KeySigner
 from providers.chain.node import Node, connected
 from settings import ChainSettings, KeySettings
 
 Done = TypeVar("Done")
-_TWO_DAYS = 2 * 24 * 3600
+_MONTH = 30 * 24 * 3600
 
 
 def _address(given: str) -> Address:
@@ -47,8 +47,11 @@ def deploy(
     fee_recipient: Annotated[str | None, _account("Where fees are withdrawn to.")] = None,
     pauser: Annotated[str | None, _account("May stop new payments; the admin if nobody is named.")] = None,
     admin: Annotated[str | None, _account("Gives roles; the signer if nobody is named.")] = None,
-    admin_delay: Annotated[int, typer.Option(min=0, help="Seconds until a new admin may accept.")] = _TWO_DAYS,
+    admin_delay: Annotated[
+        int | None, typer.Option(min=0, max=_MONTH, help="Seconds until a new admin may accept; two days if not said.")
+    ] = None,
     token: Annotated[list[str] | None, _account("Payments may be in it; once for each.")] = None,
+    no_tokens: Annotated[bool, typer.Option("--no-tokens", help="No new payments in any token.")] = False,
     test_token: Annotated[bool, typer.Option(help="Deploy a token without worth, too.")] = False,
     replace: Annotated[bool, typer.Option(help="Leave what is on record, and deploy what this version has.")] = False,
     as_json: AsJson = False,
@@ -58,19 +61,23 @@ def deploy(
     What isn't said stays as it is on record. Who is named for a role takes it over from who had it.
     """
     wish = Wish(
+        admin=admin,
+        admin_delay=admin_delay,
         operator=operator,
         pauser=pauser,
         anchorer=anchorer,
         fee_recipient=fee_recipient,
-        tokens=frozenset(token) if token else None,
+        tokens=frozenset(token or ()) if token or no_tokens else None,
     )
-    deployment, owed = _run(_deployed(wish, admin, admin_delay, test_token=test_token, replace=replace))
+    deployment, owed = _run(_deployed(wish, test_token=test_token, replace=replace))
     if as_json:
         document = {**deployment.model_dump(mode="json"), "owed": [each._asdict() for each in owed]}
         typer.echo(json.dumps(document))
         return
     for name, address in deployment.addresses:
         typer.echo(f"{name:>6}  {address or 'none'}")
+    for each in deployment.former:
+        typer.echo(f"former  {each.addresses.escrow}, whose roles and tokens are as they were")
     _show(owed)
 
 
@@ -88,10 +95,13 @@ def accept() -> None:
 
 def new_key(file: Annotated[Path, typer.Argument(help="A new keystore file.")]) -> None:
     """Make a key, and keep it encrypted; the password is asked for, or read from standard input."""
+    password = new_password()
     try:
-        typer.echo(keys.new_keystore(file, new_password()))
+        typer.echo(keys.new_keystore(file, password))
     except OSError as error:
         leave(f"{file}: {error.strerror}")
+    except HoldfastError as refusal:
+        _refuse(refusal)
 
 
 def info(as_json: AsJson = False) -> None:
@@ -110,20 +120,13 @@ def info(as_json: AsJson = False) -> None:
     raise typer.Exit(0 if found.right else 1)
 
 
-async def _deployed(wish: Wish, admin: Address | None, admin_delay: int, *, test_token: bool, replace: bool) -> Outcome:
+async def _deployed(wish: Wish, *, test_token: bool, replace: bool) -> tuple[Deployment, list[Owed]]:
     told = readable(ChainSettings)
     signer = _signer(told.deployer)
-    recorded = Deployment.of(told.deployments, told.id)
-    if admin is not None and recorded is not None and not replace and admin != recorded.made_with.admin:
-        raise AdminOnRecord(admin=recorded.made_with.admin)
-    admin = admin or signer.address
-    wanted = wish.over(recorded, admin)
-    made_with = MadeWith(admin=admin, admin_delay=admin_delay, fee_recipient=wanted.fee_recipient)
     async with _node(told) as node:
-        deployer = Deployer(node, signer, fee_limit=told.fee_limit, say=_say)
-        outcome = await deployer.deploy(made_with, wanted, recorded, test_token=test_token, replace=replace)
-    outcome.deployment.keep(told.deployments)
-    return outcome
+        deployer = Deployer(node, signer, told.deployments, fee_limit=told.fee_limit, say=_say)
+        owed = await deployer.deploy(wish, test_token=test_token, replace=replace)
+    return _recorded(told), owed
 
 
 def _as_admin(act: Callable[[Administration], Awaitable[None]]) -> None:
@@ -146,8 +149,12 @@ def _run(work: Coroutine[Any, Any, Done]) -> Done:
     try:
         return asyncio.run(work)
     except HoldfastError as refusal:
-        typer.echo(str(refusal), err=True)
-        raise typer.Exit(1) from None
+        _refuse(refusal)
+
+
+def _refuse(refusal: HoldfastError) -> NoReturn:
+    typer.echo(str(refusal), err=True)
+    raise typer.Exit(1) from None
 
 
 @asynccontextmanager

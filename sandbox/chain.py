@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from domain.errors import HoldfastError
-from providers.chain.deployments import Deployment, MadeWith, Wanted
+from providers.chain.deployments import Wish
 from sandbox.chain_state import ChainState
 from sandbox.children import Child, Program, Server
 from sandbox.errors import PackageMissing, ServerRefused
@@ -135,14 +135,11 @@ class ChainNode(Server):
         from providers.chain.node import connected  # noqa: PLC0415
 
         named = {role: ACCOUNTS[role].address for role in ("operator", "pauser", "anchorer", "fee_recipient")}
-        wanted = Wanted(**named, tokens=frozenset())
-        made_with = MadeWith(admin=ACCOUNTS["admin"].address, admin_delay=0, fee_recipient=wanted.fee_recipient)
         async with connected(self.rpc, CHAIN_ID) as node:
-            deployer = Deployer(node, from_key(ACCOUNTS["admin"].key), fee_limit=_FEE_LIMIT, say=_silent)
+            signer = from_key(ACCOUNTS["admin"].key)
+            deployer = Deployer(node, signer, record, fee_limit=_FEE_LIMIT, say=_silent)
             # What an earlier version deployed is left behind: nothing of worth is on this chain.
-            recorded = Deployment.of(record, CHAIN_ID)
-            outcome = await deployer.deploy(made_with, wanted, recorded, test_token=True, replace=True)
-        outcome.deployment.keep(record)
+            await deployer.deploy(Wish(**named, admin_delay=0), test_token=True, replace=True)
 
     async def _listens(self) -> bool:
         try:

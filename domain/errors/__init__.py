@@ -33,7 +33,7 @@ HoldfastError
 │                              ChainDiffers  ContractUnknown  ValueAboveLimit  FeeAboveLimit
 │                              TransactionReverted  TokenDomainUnknown
 ├── DeploymentRefused          KeyUnreadable  RoleVacant  AdminOnRecord  FactoryMissing  DeploymentLost
-│                              RecordUnreadable: told on the command line
+│                              RecordUnreadable  TransactionPending: told on the command line
 ├── ProviderUnreachable        transient: nobody knows whether it happened; repeat with the same key
 └── ProviderKeySpent           it did not happen yet; repeat after a while, with another key
 """
@@ -126,6 +126,7 @@ from domain.errors.chain import (
     RecordUnreadable,
     RoleVacant,
     TokenDomainUnknown,
+    TransactionPending,
     TransactionReverted,
     ValueAboveLimit,
 )
@@ -268,6 +269,7 @@ __all__ = [
     "TokenInvalid",
     "TokenMissing",
     "TotalTooLarge",
+    "TransactionPending",
     "TransactionReverted",
     "Unauthenticated",
     "Unavailable",

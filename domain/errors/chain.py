@@ -55,9 +55,14 @@ class RoleVacant(DeploymentRefused):
 
 class AdminOnRecord(DeploymentRefused):
     code = "admin_on_record"
-    sentence = "The contracts were deployed for {admin}; another admin is named by holdfast chain hand-over."
+    sentence = "The contracts were deployed for {admin} with a delay; holdfast chain hand-over names another admin."
 
 
 class RecordUnreadable(DeploymentRefused):
     code = "record_unreadable"
-    sentence = "The record {file} can't be read ({reason})."
+    sentence = "The record {file} can't be read or written ({reason})."
+
+
+class TransactionPending(DeploymentRefused):
+    code = "transaction_pending"
+    sentence = "A transaction of {sender} waits to be mined; come again when it is, or replace it."

@@ -1,6 +1,6 @@
 """What a contract's admin does: roles, the list of tokens, and handing the office on."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from web3.contract import AsyncContract
@@ -41,23 +41,27 @@ class Administration:
         self.done: list[str] = []
         self.owed: list[Owed] = []
 
-    async def bring_to(self, wanted: Wanted, before: Wanted) -> None:
-        """Give roles and allow tokens as wanted, and take back what `before` had beyond that."""
+    async def bring_to(self, wanted: Wanted, earlier: Sequence[Wanted]) -> None:
+        """Give roles and allow tokens as wanted, and take back what was wanted earlier beyond that."""
         for role, name in ROLES.items():
-            await self._give(role, self._contracts[name], wanted.of(role), before.of(role))
+            await self._give(role, self._contracts[name], wanted.of(role), {each.of(role) for each in earlier})
         if await self._node.read(self._escrow.functions.feeRecipient()) != wanted.fee_recipient:
             await self._as_admin(self._escrow, "send fees elsewhere", "setFeeRecipient", wanted.fee_recipient)
-        for token in sorted(wanted.tokens | before.tokens):
+        for token in sorted(wanted.tokens.union(*(each.tokens for each in earlier))):
             allowed = token in wanted.tokens
             if await self._node.read(self._escrow.functions.allowed(token)) != allowed:
                 what = f"{'allow' if allowed else 'no longer allow'} payments in {token}"
                 await self._as_admin(self._escrow, what, "setTokenAllowed", token, allowed)
 
     async def hand_over(self, to: Address) -> None:
-        """Name the next admin, who accepts once the delay is over."""
+        """Name the next admin, who accepts once the delay is over; the admin in office calls off whoever was named."""
         for name, contract in self._contracts.items():
             pending, _ = await self._node.read(contract.functions.pendingDefaultAdmin())
-            if to not in (pending, await self._admin(contract)):
+            if to == await self._admin(contract):
+                if int(pending, 16):
+                    what = f"call off that {pending} be the {name}'s next admin"
+                    await self._as_admin(contract, what, "cancelDefaultAdminTransfer")
+            elif to != pending:
                 await self._as_admin(contract, f"name {to} the {name}'s next admin", "beginDefaultAdminTransfer", to)
 
     async def accept(self) -> None:
@@ -67,12 +71,13 @@ class Administration:
             if pending == self._signer.address:
                 await self._send(contract, f"accept to be the {name}'s admin", "acceptDefaultAdminTransfer")
 
-    async def _give(self, role: Role, contract: AsyncContract, holder: Address, before: Address) -> None:
+    async def _give(self, role: Role, contract: AsyncContract, holder: Address, earlier: set[Address]) -> None:
         named = role_id(role)
         if not await self._node.read(contract.functions.hasRole(named, holder)):
             await self._as_admin(contract, f"make {holder} {role}", "grantRole", named, holder)
-        if before != holder and await self._node.read(contract.functions.hasRole(named, before)):
-            await self._as_admin(contract, f"have {before} be {role} no longer", "revokeRole", named, before)
+        for former in sorted(earlier - {holder}):
+            if await self._node.read(contract.functions.hasRole(named, former)):
+                await self._as_admin(contract, f"have {former} be {role} no longer", "revokeRole", named, former)
 
     async def _admin(self, contract: AsyncContract) -> Address:
         return str(await self._node.read(contract.functions.defaultAdmin()))

@@ -1,12 +1,13 @@
 """Deploying: what stands already is found again, so whatever ended a run, the next one goes on from there."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 from contracts import Name
 from domain.chain import Address, LimitedSigner, Signer, SignerLimits, checksummed, keccak256
-from domain.errors import DeploymentLost, FactoryMissing
+from domain.errors import AdminOnRecord, DeploymentLost, FactoryMissing
 from providers.chain.administration import Administration, Owed, Say
-from providers.chain.deployments import Addresses, Deployment, MadeWith, Wanted
+from providers.chain.deployments import Addresses, Deployment, MadeWith, Wanted, Wish
 from providers.chain.node import Node
 
 # The deterministic deployment proxy (https://github.com/Arachnid/deterministic-deployment-proxy), which stands at this
@@ -27,11 +28,6 @@ class InitCode(NamedTuple):
         return checksummed(f"0x{hashed[12:].hex()}")
 
 
-class Outcome(NamedTuple):
-    deployment: Deployment
-    owed: list[Owed]
-
-
 def init_codes(node: Node, made_with: MadeWith) -> tuple[InitCode, InitCode, InitCode]:
     """Of escrow, anchor and test token."""
     admin, delay, fees = made_with.admin, made_with.admin_delay, made_with.fee_recipient
@@ -43,56 +39,64 @@ def init_codes(node: Node, made_with: MadeWith) -> tuple[InitCode, InitCode, Ini
 
 
 class Deployer:
-    """`signer` pays; `fee_limit` is in wei, for each transaction."""
+    """`signer` pays, `fee_limit` in wei for each transaction; the record is in `directory`."""
 
-    def __init__(self, node: Node, signer: Signer, *, fee_limit: int, say: Say) -> None:
+    def __init__(self, node: Node, signer: Signer, directory: Path, *, fee_limit: int, say: Say) -> None:
         self._node = node
         self._signer = signer
+        self._directory = directory
         self._fee_limit = fee_limit
         self._say = say
 
-    async def deploy(
-        self,
-        made_with: MadeWith,
-        wanted: Wanted,
-        recorded: Deployment | None,
-        *,
-        test_token: bool,
-        replace: bool = False,
-    ) -> Outcome:
-        """What is on record stays, whatever this version would deploy, unless it is to be replaced.
+    async def deploy(self, wish: Wish, *, test_token: bool = False, replace: bool = False) -> list[Owed]:
+        """Bring the chain to what is wished for; what remains is the admin's to call.
 
-        Raises FactoryMissing, and DeploymentLost when the record names a contract that is not there and would have
-        another address today.
+        What is on record stays, whatever this version would deploy, unless it is to be replaced. The record says what
+        is wanted before anything is sent, so a run that ends anywhere is taken up by the next.
+
+        Raises RoleVacant, AdminOnRecord, FactoryMissing, RecordUnreadable, and DeploymentLost when the record names a
+        contract that is not there and would have another address today.
         """
         if not await self._node.has_code(FACTORY):
             raise FactoryMissing(address=FACTORY)
-        if recorded is not None and replace and recorded.addresses != self._addresses(made_with, test_token=test_token):
-            recorded = None
-        made_with = recorded.made_with if recorded else made_with
-        addresses = self._addresses(made_with, test_token=test_token)
-        since = await self._node.block_number()
-        if recorded is not None:
-            token = recorded.addresses.token or addresses.token
-            addresses, since = recorded.addresses.model_copy(update={"token": token}), min(since, recorded.block)
-        signer = _limited(self._signer, self._node, addresses, self._fee_limit)
-        for code, address in zip(init_codes(self._node, made_with), addresses.all(), strict=True):
+        deployment = await self._planned(wish, test_token=test_token, replace=replace)
+        deployment.keep(self._directory)
+        signer = _limited(self._signer, self._node, {FACTORY}, self._fee_limit)
+        codes = init_codes(self._node, deployment.made_with)
+        for code, address in zip(codes, deployment.addresses.all(), strict=True):
             if address is not None:
                 await self._stands(code, address, signer)
-        if addresses.token is not None:
-            wanted = wanted.model_copy(update={"tokens": wanted.tokens | {addresses.token}})
-        before = recorded.now if recorded else wanted
-        deployment = Deployment(
-            chain_id=self._node.chain_id, block=since, addresses=addresses, made_with=made_with, now=wanted
-        )
-        office = Administration(self._node, signer, deployment, self._say)
-        await office.bring_to(wanted, before)
-        # Who is to be no longer is remembered until it is so.
-        return Outcome(deployment.model_copy(update={"now": before}) if office.owed else deployment, office.owed)
+        office = administration(self._node, self._signer, deployment, fee_limit=self._fee_limit, say=self._say)
+        await office.bring_to(deployment.now, deployment.earlier)
+        if not office.owed:
+            deployment.model_copy(update={"earlier": ()}).keep(self._directory)
+        return office.owed
 
-    def _addresses(self, made_with: MadeWith, *, test_token: bool) -> Addresses:
+    async def _planned(self, wish: Wish, *, test_token: bool, replace: bool) -> Deployment:
+        recorded = Deployment.of(self._directory, self._node.chain_id)
+        wanted = wish.over(recorded, self._signer.address)
+        made_with = wish.made_with(recorded, self._signer.address, wanted.fee_recipient)
         escrow, anchor, token = init_codes(self._node, made_with)
-        return Addresses(escrow=escrow.address, anchor=anchor.address, token=token.address if test_token else None)
+        made = Addresses(escrow=escrow.address, anchor=anchor.address, token=token.address if test_token else None)
+        if recorded is None:
+            planned = await self._first(made_with, made, wanted)
+        elif replace and recorded.addresses.all()[:2] != made.all()[:2]:
+            planned = (await self._first(made_with, made, wanted)).model_copy(update={"former": recorded.as_former()})
+        elif not replace and made_with != recorded.made_with:
+            raise AdminOnRecord(admin=recorded.made_with.admin)
+        else:
+            addresses = recorded.addresses.model_copy(update={"token": recorded.addresses.token or made.token})
+            planned = recorded.model_copy(update={"addresses": addresses}).follow(wanted)
+        if not test_token or planned.addresses.token is None:
+            return planned
+        tokens = planned.now.tokens | {planned.addresses.token}
+        return planned.model_copy(update={"now": planned.now.model_copy(update={"tokens": tokens})})
+
+    async def _first(self, made_with: MadeWith, made: Addresses, wanted: Wanted) -> Deployment:
+        # Where they stand already and the record is lost, nobody knows since when.
+        stood = await self._node.has_code(made.escrow) or await self._node.has_code(made.anchor)
+        since = 0 if stood else await self._node.block_number()
+        return Deployment(chain_id=self._node.chain_id, block=since, addresses=made, made_with=made_with, now=wanted)
 
     async def _stands(self, code: InitCode, address: Address, signer: Signer) -> None:
         if await self._node.has_code(address):
@@ -100,14 +104,17 @@ class Deployer:
         if code.address != address:
             raise DeploymentLost(contract=code.name, address=address)
         await self._node.send(signer, FACTORY, _SALT + code.code)
+        if not await self._node.has_code(address):
+            raise DeploymentLost(contract=code.name, address=address)
         self._say(f"deploy {code.name} at {address}")
 
 
 def administration(node: Node, signer: Signer, deployment: Deployment, *, fee_limit: int, say: Say) -> Administration:
     """By a signer that calls the deployment's contracts and nothing else; the limit as for a Deployer."""
-    return Administration(node, _limited(signer, node, deployment.addresses, fee_limit), deployment, say)
+    contracts = {deployment.addresses.escrow, deployment.addresses.anchor}
+    return Administration(node, _limited(signer, node, contracts, fee_limit), deployment, say)
 
 
-def _limited(signer: Signer, node: Node, addresses: Addresses, fee_limit: int) -> Signer:
-    contracts = frozenset({FACTORY, addresses.escrow, addresses.anchor})
-    return LimitedSigner(signer, SignerLimits(chain_id=node.chain_id, contracts=contracts, fee=fee_limit))
+def _limited(signer: Signer, node: Node, contracts: set[Address], fee_limit: int) -> Signer:
+    limits = SignerLimits(chain_id=node.chain_id, contracts=frozenset(contracts), fee=fee_limit)
+    return LimitedSigner(signer, limits)

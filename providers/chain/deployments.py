@@ -8,6 +8,8 @@ from domain.chain import Address
 from domain.errors import RecordUnreadable, RoleVacant
 from domain.values import Value
 
+_TWO_DAYS = 2 * 24 * 3600
+
 Role = Literal["operator", "pauser", "anchorer"]
 
 
@@ -33,22 +35,33 @@ class Wanted(Value):
 
 
 class Wish(Value):
-    """As `Wanted`, where what is None stays as it is on record."""
+    """As `MadeWith` and `Wanted`, where what is None stays as it is on record."""
 
-    operator: Address | None
-    pauser: Address | None
-    anchorer: Address | None
-    fee_recipient: Address | None
-    tokens: frozenset[Address] | None
+    admin: Address | None = None
+    admin_delay: int | None = None
+    operator: Address | None = None
+    pauser: Address | None = None
+    anchorer: Address | None = None
+    fee_recipient: Address | None = None
+    tokens: frozenset[Address] | None = None
 
-    def over(self, recorded: "Deployment | None", admin: Address) -> Wanted:
+    def over(self, recorded: "Deployment | None", signer: Address) -> Wanted:
         """Raises RoleVacant for a role that nobody has and nobody was named for; the admin may pause."""
-        before = recorded.now.model_dump() if recorded else {"pauser": admin, "tokens": frozenset()}
-        told = {**before, **self.model_dump(exclude_none=True)}
+        before = recorded.now.model_dump() if recorded else {"pauser": self.admin or signer, "tokens": frozenset()}
+        told = {**before, **self.model_dump(include=set(Wanted.model_fields), exclude_none=True)}
         for role in Wanted.model_fields:
             if role not in told:
                 raise RoleVacant(role=role.replace("_", " "))
         return Wanted(**told)
+
+    def made_with(self, recorded: "Deployment | None", signer: Address, fee_recipient: Address) -> MadeWith:
+        """The signer is admin where nobody else is named, with a delay of two days."""
+        before = (
+            recorded.made_with
+            if recorded
+            else MadeWith(admin=signer, admin_delay=_TWO_DAYS, fee_recipient=fee_recipient)
+        )
+        return before.model_copy(update=self.model_dump(include={"admin", "admin_delay"}, exclude_none=True))
 
 
 class Addresses(Value):
@@ -63,14 +76,24 @@ class Addresses(Value):
         return self.escrow, self.anchor, self.token
 
 
-class Deployment(Value):
-    """Contracts of ours on a chain, and the block that it was at before them."""
+class Former(Value):
+    """Contracts that others took the place of: what is held there is there still, and roles are as they were left."""
 
-    chain_id: int
     block: int
     addresses: Addresses
     made_with: MadeWith
     now: Wanted
+
+
+class Deployment(Former):
+    """Contracts of ours on a chain, and the block that it was at before them; 0 where that isn't known.
+
+    `now` is what was asked for last. `earlier` is what was asked for before and may not be undone yet.
+    """
+
+    chain_id: int
+    earlier: tuple[Wanted, ...] = ()
+    former: tuple[Former, ...] = ()
 
     @classmethod
     def of(cls, directory: Path, chain_id: int) -> Self | None:
@@ -84,15 +107,29 @@ class Deployment(Value):
             raise RecordUnreadable(file=str(file), reason=type(error).__name__) from error
 
     def keep(self, directory: Path) -> None:
-        """Replace the chain's record in one step."""
-        directory.mkdir(parents=True, exist_ok=True)
+        """Replace the chain's record in one step. Raises RecordUnreadable."""
         file = _file(directory, self.chain_id)
         draft = file.with_suffix(f".{os.getpid()}")
-        with draft.open("w") as stream:
-            stream.write(self.model_dump_json(indent=2) + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        draft.replace(file)
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            with draft.open("w") as stream:
+                stream.write(self.model_dump_json(indent=2) + "\n")
+                stream.flush()
+                os.fsync(stream.fileno())
+            draft.replace(file)
+        except OSError as error:
+            raise RecordUnreadable(file=str(file), reason=type(error).__name__) from error
+
+    def follow(self, wanted: Wanted) -> Self:
+        """As it is to be from now on; what was asked for before is remembered until it is undone."""
+        earlier = dict.fromkeys((*self.earlier, self.now))
+        earlier.pop(wanted, None)
+        return self.model_copy(update={"now": wanted, "earlier": tuple(earlier)})
+
+    def as_former(self) -> tuple[Former, ...]:
+        """These contracts and those before them, for the record of others."""
+        mine = Former(block=self.block, addresses=self.addresses, made_with=self.made_with, now=self.now)
+        return (*self.former, mine)
 
 
 def _file(directory: Path, chain_id: int) -> Path:

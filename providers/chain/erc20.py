@@ -1,7 +1,7 @@
 """What a token says of itself, for signatures over it."""
 
 from domain.chain import Address
-from domain.errors import TokenDomainUnknown, TransactionReverted
+from domain.errors import RequestRefusedByProvider, TokenDomainUnknown, TransactionReverted
 from domain.escrow import Eip712Domain
 from providers.chain.node import Node
 from providers.chain.typed_data import separator
@@ -41,7 +41,7 @@ class Token:
         try:
             name = await self._node.read(functions.name())
             theirs = "0x" + bytes(await self._node.read(functions.DOMAIN_SEPARATOR())).hex()
-        except TransactionReverted as error:
+        except (TransactionReverted, RequestRefusedByProvider) as error:
             raise TokenDomainUnknown(token=self._address) from error
         for version in await self._versions():
             domain = Eip712Domain(

@@ -11,6 +11,8 @@ from eth_utils.address import to_checksum_address
 from domain.chain import Address, SignedTransaction, Transaction
 from domain.errors import KeyUnreadable
 
+_SHORTEST_PASSWORD = 12
+
 
 class KeySigner:
     """Signs whatever it is given: `LimitedSigner` stands before it."""
@@ -72,7 +74,11 @@ def from_keystore(file: Path, password: str) -> KeySigner:
 
 
 def new_keystore(file: Path, password: str) -> Address:
-    """Make a key, and write it encrypted; FileExistsError rather than to overwrite one."""
+    """Make a key, and write it encrypted; FileExistsError rather than to overwrite one, KeyUnreadable for a password
+    that is too short.
+    """
+    if len(password) < _SHORTEST_PASSWORD:
+        raise KeyUnreadable(reason=f"its password would have less than {_SHORTEST_PASSWORD} characters")
     account = Account.create()
     kept = json.dumps(account.encrypt(password), indent=2)
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:

@@ -5,15 +5,23 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from aiohttp import ClientError
+from eth_typing import HexStr
 from web3 import AsyncHTTPProvider, AsyncWeb3
 from web3.contract import AsyncContract
-from web3.exceptions import BadFunctionCallOutput, ContractLogicError, TimeExhausted, Web3RPCError
+from web3.exceptions import BadFunctionCallOutput, ContractLogicError, TimeExhausted, Web3Exception, Web3RPCError
+from web3.middleware import ExtraDataToPOAMiddleware
 from web3.types import BlockIdentifier, TxReceipt
 
 from contracts import Name, artifact
 from domain.chain import Address, Signer, Transaction
-from domain.errors import ChainDiffers, ProviderUnreachable, RequestRefusedByProvider, TransactionReverted
-from providers.chain.reverts import in_words
+from domain.errors import (
+    ChainDiffers,
+    ProviderUnreachable,
+    RequestRefusedByProvider,
+    TransactionPending,
+    TransactionReverted,
+)
+from providers.chain.reverts import in_words, printable
 
 # More than was estimated, for the state may have moved when the transaction is mined.
 _GAS_MARGIN = 1.2
@@ -63,9 +71,16 @@ class Node:
             return await call.call()
 
     async def send(self, signer: Signer, to: Address, data: bytes) -> TxReceipt:
-        """Send, and wait until it is mined. Raises TransactionReverted when it would have no effect, or had none."""
+        """Send, and wait until it is mined: for what may be sent anew if the answer is lost, as no money's move may.
+
+        Raises TransactionPending while an earlier one of the signer's waits, and TransactionReverted when it would have
+        no effect, or had none.
+        """
         with translated():
             eth, sender = self.web3.eth, self.web3.to_checksum_address(signer.address)
+            nonce = await eth.get_transaction_count(sender, "latest")
+            if await eth.get_transaction_count(sender, "pending") != nonce:
+                raise TransactionPending(sender=signer.address)
             call = {"from": sender, "to": self.web3.to_checksum_address(to), "data": data}
             gas = int(await eth.estimate_gas(call) * _GAS_MARGIN)  # type: ignore[arg-type]
             base = (await eth.get_block("latest"))["baseFeePerGas"]
@@ -73,7 +88,7 @@ class Node:
             signed = await signer.sign(
                 Transaction(
                     chain_id=self.chain_id,
-                    nonce=await eth.get_transaction_count(sender, "pending"),
+                    nonce=nonce,
                     to=to,
                     data=data,
                     gas=gas,
@@ -81,9 +96,8 @@ class Node:
                     max_priority_fee_per_gas=tip,
                 )
             )
-            receipt = await eth.wait_for_transaction_receipt(
-                await eth.send_raw_transaction(signed.raw), timeout=_MINED_WITHIN, poll_latency=_POLL
-            )
+            await eth.send_raw_transaction(signed.raw)
+            receipt = await eth.wait_for_transaction_receipt(HexStr(signed.hash), _MINED_WITHIN, _POLL)
         if receipt["status"] != 1:
             raise TransactionReverted(reason=f"transaction {signed.hash}")
         return receipt
@@ -93,6 +107,10 @@ class Node:
 async def connected(rpc: str, chain_id: int) -> AsyncIterator[Node]:
     """Raises ChainDiffers when the node is another chain's."""
     web3 = AsyncWeb3(AsyncHTTPProvider(rpc, request_kwargs={"timeout": _TIMEOUT}))
+    # A contract could have us call any address otherwise (EIP-3668).
+    web3.provider.global_ccip_read_enabled = False
+    # Blocks of some chains say more than web3 expects (https://eips.ethereum.org/EIPS/eip-225).
+    web3.middleware_onion.inject(ExtraDataToPOAMiddleware, layer=0)
     try:
         with translated():
             theirs = await web3.eth.chain_id
@@ -113,16 +131,26 @@ def translated() -> Iterator[None]:
     except TimeExhausted as error:
         raise ProviderUnreachable(reason="not mined yet") from error
     except ContractLogicError as error:
-        data = error.data if isinstance(error.data, str) else "0x"
-        raise TransactionReverted(reason=in_words(bytes.fromhex(data.removeprefix("0x")))) from error
+        raise TransactionReverted(reason=in_words(_bytes(error.data))) from error
     except BadFunctionCallOutput as error:
         raise TransactionReverted(reason="there is no such contract") from error
     except Web3RPCError as error:
         raise RequestRefusedByProvider(reason=_said(error)) from error
+    except (Web3Exception, UnicodeError, KeyError) as error:
+        # An answer that is none, or a token's text that is none.
+        raise RequestRefusedByProvider(reason=f"an answer without sense ({type(error).__name__})") from error
+
+
+def _bytes(data: object) -> bytes:
+    try:
+        return bytes.fromhex(str(data).removeprefix("0x")) if isinstance(data, str) else b""
+    except ValueError:
+        return b""
 
 
 def _said(error: Web3RPCError) -> str:
     """What the node itself said."""
     answer = error.rpc_response or {}
     problem = answer.get("error")
-    return str(problem["message"]) if isinstance(problem, dict) and "message" in problem else str(error.message)
+    words = problem["message"] if isinstance(problem, dict) and "message" in problem else error.message
+    return printable(str(words))

@@ -10,6 +10,7 @@ from contracts import Name, artifact
 from domain.chain import keccak256
 
 _SELECTOR_BYTES = 4
+_MOST = 500
 
 
 class _Declared(NamedTuple):
@@ -18,16 +19,21 @@ class _Declared(NamedTuple):
 
 
 def in_words(reason: bytes) -> str:
-    """The error with its arguments; one that is not ours, or was cut short, in hexadecimal."""
+    """The error with its arguments; one that isn't ours, or was cut short, in hexadecimal. A token may say ours too."""
     declared = _declared().get(reason[:_SELECTOR_BYTES])
     if declared is None:
         return f"0x{reason.hex()}" if reason else "no reason given"
     try:
         arguments = decode(declared.types, reason[_SELECTOR_BYTES:])
-    except DecodingError:
+    except (DecodingError, UnicodeError):
         return f"{declared.name} 0x{reason.hex()}"
     said = (f"0x{each.hex()}" if isinstance(each, bytes) else str(each) for each in arguments)
-    return f"{declared.name}({', '.join(said)})"
+    return printable(f"{declared.name}({', '.join(said)})")
+
+
+def printable(words: str) -> str:
+    """What a contract or a node said, without what a terminal would obey, and no longer than a person reads."""
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in words[:_MOST])
 
 
 @cache

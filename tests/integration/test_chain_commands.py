@@ -104,21 +104,23 @@ def test_a_key_from_a_keystore_signs(shell: Shell, tmp_path: Path) -> None:
     file = tmp_path / "deployer.json"
     keystore = {
         "HOLDFAST_CHAIN_DEPLOYER_KEYSTORE": str(file),
-        "HOLDFAST_CHAIN_DEPLOYER_KEYSTORE_PASSWORD": "correct horse",
+        "HOLDFAST_CHAIN_DEPLOYER_KEYSTORE_PASSWORD": "correct horse battery",
         "HOLDFAST_CHAIN_DEPLOYER_PRIVATE_KEY": "",
     }
 
-    made = shell.chain("new-key", str(file), given="correct horse\n")
+    made = shell.chain("new-key", str(file), given="correct horse battery\n")
     poor = shell.chain(*DEPLOY, **keystore)
     shell.node("anvil_setBalance", made.stdout.strip(), hex(10**18))
     rich = shell.chain(*DEPLOY, **keystore)
     shut = shell.chain(*DEPLOY, **{**keystore, "HOLDFAST_CHAIN_DEPLOYER_KEYSTORE_PASSWORD": "battery staple"})
     again = shell.chain("new-key", str(file), given="battery staple\n")
+    short = shell.chain("new-key", str(file.with_name("short.json")), given="\n")
 
     assert "funds" in poor.stderr.lower()
     assert (poor.exit_code, rich.exit_code, shut.exit_code, again.exit_code) == (1, 0, 1, 2)
     assert "another password" in shut.stderr
     assert "exists" in again.stderr
+    assert (short.exit_code, "12 characters" in short.stderr) == (1, True)
     assert "correct horse" not in poor.output + rich.output + shut.output
 
 
@@ -140,6 +142,15 @@ def test_the_office_is_handed_over(shell: Shell) -> None:
     assert [each["sender"] for each in document(former)["owed"]] == [NEXT.address] * 2
 
 
+def test_a_run_that_failed_is_said_once_more_without_its_options(shell: Shell) -> None:
+    failed = shell.chain(*DEPLOY, HOLDFAST_CHAIN_FEE_LIMIT="1000")
+    second = shell.chain("deploy")
+
+    assert (failed.exit_code, second.exit_code) == (1, 0), second.stderr
+    assert "fee" in failed.stderr
+    assert shell.chain("info").exit_code == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "settings", "status", "word"),
     [
@@ -152,7 +163,6 @@ def test_the_office_is_handed_over(shell: Shell) -> None:
         (DEPLOY, {"HOLDFAST_CHAIN_DEPLOYER_PRIVATE_KEY": "0x12"}, 1, "key"),
         (DEPLOY, {"HOLDFAST_CHAIN_DEPLOYER_PRIVATE_KEY": ""}, 1, "neither"),
         (DEPLOY, {"HOLDFAST_CHAIN_DEPLOYER_KEYSTORE": "x.json"}, 1, "only one"),
-        (DEPLOY, {"HOLDFAST_CHAIN_FEE_LIMIT": "1000"}, 1, "fee"),
     ],
 )
 def test_what_is_wrong_is_said_and_nothing_is_done(

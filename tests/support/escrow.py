@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from eth_account import Account
@@ -14,7 +16,7 @@ from web3.types import TxReceipt
 from domain.chain import Address
 from domain.escrow import Eip712Domain, Terms, TypedData, authorization_to_sign
 from providers.chain.deploying import Deployer
-from providers.chain.deployments import Addresses, Deployment, MadeWith, Wanted
+from providers.chain.deployments import Addresses, Deployment, Wish
 from providers.chain.erc20 import Token
 from providers.chain.keys import KeySigner, from_key
 from providers.chain.node import Node
@@ -38,18 +40,18 @@ def deployer() -> KeySigner:
     return from_key(ACCOUNTS["admin"].key)
 
 
-def wanted(**otherwise: Any) -> Wanted:
+def wish(**otherwise: Any) -> Wish:
     named = {role: ACCOUNTS[role].address for role in ("operator", "pauser", "anchorer", "fee_recipient")}
-    return Wanted(**{**named, "tokens": frozenset(), **otherwise})
-
-
-def made_with(admin: Address = ACCOUNTS["admin"].address, delay: int = 0) -> MadeWith:
-    return MadeWith(admin=admin, admin_delay=delay, fee_recipient=ACCOUNTS["fee_recipient"].address)
+    return Wish(**{**named, "admin_delay": 0, **otherwise})
 
 
 async def deployed(node: Node) -> Deployment:
-    made = Deployer(node, deployer(), fee_limit=FEE_LIMIT, say=lambda _: None)
-    return (await made.deploy(made_with(), wanted(), None, test_token=True)).deployment
+    with TemporaryDirectory() as record:
+        work = Deployer(node, deployer(), Path(record), fee_limit=FEE_LIMIT, say=lambda _: None)
+        assert await work.deploy(wish(), test_token=True) == []
+        found = Deployment.of(Path(record), node.chain_id)
+    assert found is not None
+    return found
 
 
 def sign(payer: LocalAccount, data: TypedData) -> bytes:

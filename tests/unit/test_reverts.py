@@ -11,6 +11,10 @@ def selector(signature: str) -> bytes:
     return keccak256(signature.encode())[:4]
 
 
+# A text has to be UTF-8.
+NO_TEXT = selector("Error(string)") + encode(["bytes"], [b"\xff\xfe"])
+
+
 @pytest.mark.parametrize(
     ("reason", "said"),
     [
@@ -23,6 +27,8 @@ def selector(signature: str) -> bytes:
         ),
         (selector("Error(string)") + encode(["string"], ["paused"]), "Error(paused)"),
         (selector("AlreadyAuthorized(bytes32)") + b"\x02" * 31, None),
+        (selector("Error(string)") + encode(["string"], ["\x1b]0;owned\x07"]), "Error(\ufffd]0;owned\ufffd)"),
+        (NO_TEXT, f"Error 0x{NO_TEXT.hex()}"),
         (b"\xde\xad\xbe\xef\x01", "0xdeadbeef01"),
         (b"\xde", "0xde"),
     ],

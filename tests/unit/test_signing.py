@@ -80,9 +80,9 @@ async def test_the_same_transaction_gives_the_same_bytes() -> None:
 def test_a_new_keystore_opens_with_its_password_alone(tmp_path: Path) -> None:
     file = tmp_path / "operator.json"
 
-    address = new_keystore(file, "correct horse")
+    address = new_keystore(file, "correct horse battery")
 
-    assert from_keystore(file, "correct horse").address == address
+    assert from_keystore(file, "correct horse battery").address == address
     with pytest.raises(KeyUnreadable):
         from_keystore(file, "battery staple")
     assert file.stat().st_mode & 0o077 == 0
@@ -93,7 +93,7 @@ def test_a_keystore_is_never_overwritten(tmp_path: Path) -> None:
     file.write_text("mine")
 
     with pytest.raises(FileExistsError):
-        new_keystore(file, "correct horse")
+        new_keystore(file, "correct horse battery")
 
     assert file.read_text() == "mine"
 
