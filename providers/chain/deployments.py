@@ -76,8 +76,10 @@ class Addresses(Value):
         return self.escrow, self.anchor, self.token
 
 
-class Former(Value):
-    """Contracts that others took the place of: what is held there is there still, and roles are as they were left."""
+class Deployed(Value):
+    """Contracts that stand on a chain, the block that it was at before them (0 where that isn't known), what they were
+    made with, and what was wanted of them last.
+    """
 
     block: int
     addresses: Addresses
@@ -85,15 +87,14 @@ class Former(Value):
     now: Wanted
 
 
-class Deployment(Former):
-    """Contracts of ours on a chain, and the block that it was at before them; 0 where that isn't known.
-
-    `now` is what was asked for last. `earlier` is what was asked for before and may not be undone yet.
+class Deployment(Deployed):
+    """A chain's record. `earlier` is what was wanted before and may still be there; `former` are contracts that these
+    replaced: what is held there is there still, and roles are as they were left.
     """
 
     chain_id: int
     earlier: tuple[Wanted, ...] = ()
-    former: tuple[Former, ...] = ()
+    former: tuple[Deployed, ...] = ()
 
     @classmethod
     def of(cls, directory: Path, chain_id: int) -> Self | None:
@@ -126,9 +127,9 @@ class Deployment(Former):
         earlier.pop(wanted, None)
         return self.model_copy(update={"now": wanted, "earlier": tuple(earlier)})
 
-    def as_former(self) -> tuple[Former, ...]:
+    def as_former(self) -> tuple[Deployed, ...]:
         """These contracts and those before them, for the record of others."""
-        mine = Former(block=self.block, addresses=self.addresses, made_with=self.made_with, now=self.now)
+        mine = Deployed(block=self.block, addresses=self.addresses, made_with=self.made_with, now=self.now)
         return (*self.former, mine)
 
 
