@@ -88,13 +88,17 @@ def test_info_is_for_people_and_fails_where_something_is_not_as_on_record(shell:
     shell.chain(*DEPLOY)
     right = shell.chain("info")
     record = tmp_path / "deployments" / f"{CHAIN_ID}.json"
-    record.write_text(record.read_text().replace(ACCOUNTS["operator"].address, person("stranger").address))
+    kept = record.read_text()
+    record.write_text(kept.replace(ACCOUNTS["operator"].address, person("stranger").address))
 
     wrong = shell.chain("info")
+    record.write_text(kept.replace(ACCOUNTS["fee_recipient"].address, person("stranger").address))
+    elsewhere = shell.chain("info")
     record.write_text("{")
     unreadable = shell.chain("info")
 
-    assert (right.exit_code, wrong.exit_code, unreadable.exit_code) == (0, 1, 1)
+    assert (right.exit_code, wrong.exit_code, elsewhere.exit_code, unreadable.exit_code) == (0, 1, 1, 1)
+    assert "which is not on record" in elsewhere.stdout
     assert str(record) in unreadable.stderr
     assert f"operator {ACCOUNTS['operator'].address}, 10000.0000 ether" in right.stdout
     assert "has not the role" in wrong.stdout

@@ -8,6 +8,7 @@ from eth_account.signers.local import LocalAccount
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from web3.exceptions import ContractCustomError
+from web3.types import RPCEndpoint
 
 from domain.chain import checksummed
 from domain.errors import TokenDomainUnknown
@@ -121,6 +122,18 @@ async def test_the_token_tells_in_which_domain_its_holders_sign(shop: OnChain) -
 
     assert separator(shop.token_domain) == "0x" + bytes(theirs).hex()
     assert shop.token_domain.name == "Holdfast Test Dollar"
+
+
+async def test_a_domain_that_is_not_the_token_s_own_is_not_guessed(shop: OnChain) -> None:
+    token, ask = Token(shop.node, shop.token_domain.verifying_contract), shop.node.web3.provider.make_request
+    await ask(RPCEndpoint("anvil_setChainId"), [shop.node.chain_id + 1])
+
+    try:
+        with pytest.raises(TokenDomainUnknown):
+            await token.domain()
+    finally:
+        await ask(RPCEndpoint("anvil_setChainId"), [shop.node.chain_id])
+    assert await token.domain() == shop.token_domain
 
 
 async def test_what_is_no_such_token_is_refused(shop: OnChain) -> None:
