@@ -21,7 +21,7 @@ from providers.chain.deploying import Deployer, administration
 from providers.chain.deployments import Deployment, Wish
 from providers.chain.keys import KeySigner
 from providers.chain.node import Node, connected
-from settings import ChainSettings, KeySettings
+from settings import ChainSettings
 
 Done = TypeVar("Done")
 _MONTH = 30 * 24 * 3600
@@ -122,7 +122,7 @@ def info(as_json: AsJson = False) -> None:
 
 async def _deployed(wish: Wish, *, test_token: bool, replace: bool) -> tuple[Deployment, list[Owed]]:
     told = readable(ChainSettings)
-    signer = _signer(told.deployer)
+    signer = _signer(told)
     async with _node(told) as node:
         deployer = Deployer(node, signer, told.deployments, fee_limit=told.fee_limit, say=_say)
         owed = await deployer.deploy(wish, test_token=test_token, replace=replace)
@@ -134,7 +134,7 @@ def _as_admin(act: Callable[[Administration], Awaitable[None]]) -> None:
 
     async def acted() -> list[Owed]:
         async with _node(told) as node:
-            signer = _signer(told.deployer)
+            signer = _signer(told)
             office = administration(node, signer, _recorded(told), fee_limit=told.fee_limit, say=_say)
             await act(office)
             if not office.done and not office.owed:
@@ -170,8 +170,10 @@ def _recorded(told: ChainSettings) -> Deployment:
     return recorded
 
 
-def _signer(key: KeySettings) -> KeySigner:
-    return keys.given(keystore=key.keystore, password=_revealed(key.keystore_password), key=_revealed(key.private_key))
+def _signer(told: ChainSettings) -> KeySigner:
+    key = told.deployer
+    password, plain = _revealed(key.keystore_password), _revealed(key.private_key)
+    return keys.given(told.id, keystore=key.keystore, password=password, key=plain)
 
 
 def _revealed(secret: SecretStr | None) -> str | None:

@@ -35,31 +35,89 @@ contract EscrowSymbolicTest is EscrowTest {
         vm.assertEq(uint256(vm.load(address(escrow), feesSlot())), 30);
     }
 
-    function check_pay(State memory state, uint120 amount) public {
+    function check_pay(State memory state) public {
         Terms memory made = put(state);
-        Terms memory more = salted(terms(amount), 2);
-        token.mint(payer, amount);
+        token.mint(payer, made.amount);
         vm.prank(payer);
-        token.approve(address(escrow), amount);
+        token.approve(address(escrow), made.amount);
         vm.prank(payer);
-        (bool done,) = address(escrow).call(abi.encodeCall(escrow.pay, (more)));
-        solvent(state, made, done ? amount : 0);
+        (bool done,) = address(escrow).call(abi.encodeCall(escrow.pay, (made)));
+        takenOnce(state, made, done);
+    }
+
+    /// Whatever is given as a signature, and whoever it makes the token believe.
+    function check_authorize(State memory state, bytes memory signature) public {
+        Terms memory made = put(state);
+        token.mint(payer, made.amount);
+        vm.prank(operator);
+        (bool done,) = address(escrow).call(abi.encodeCall(escrow.authorize, (made, signature)));
+        takenOnce(state, made, done);
+    }
+
+    function check_authorizeWithPermit(State memory state, bytes memory signature, IEscrow.Permit memory permit)
+        public
+    {
+        Terms memory made = put(state);
+        token.mint(payer, made.amount);
+        vm.prank(operator);
+        (bool done,) = address(escrow).call(abi.encodeCall(escrow.authorizeWithPermit, (made, signature, permit)));
+        takenOnce(state, made, done);
+    }
+
+    function check_authorizeBatch(State memory state, bytes memory signature) public {
+        Terms memory made = put(state);
+        token.mint(payer, made.amount);
+        IEscrow.Authorization[] memory items = new IEscrow.Authorization[](2);
+        for (uint256 i; i < items.length; ++i) {
+            items[i] = IEscrow.Authorization(made, signature);
+        }
+        vm.prank(operator);
+        try escrow.authorizeBatch(items) {} catch {}
+        solvent(state, made);
+    }
+
+    function check_charge(State memory state, bytes memory signature, uint16 feeBps) public {
+        Terms memory made = put(state);
+        token.mint(payer, made.amount);
+        vm.prank(operator);
+        (bool done,) = address(escrow).call(abi.encodeCall(escrow.charge, (made, signature, feeBps)));
+        takenOnce(state, made, done);
+        assert(!done || feeBps <= MAX_FEE_BPS);
     }
 
     function check_capture(State memory state, uint120 amount, uint16 feeBps) public {
         Terms memory made = put(state);
         vm.prank(operator);
         (bool done,) = address(escrow).call(abi.encodeCall(escrow.capture, (made, amount, feeBps)));
-        solvent(state, made, 0);
+        solvent(state, made);
         assert(!done || feeBps <= MAX_FEE_BPS);
+    }
+
+    /// What batches are made of, with a payment twice: what the first part leaves is all that the second may have.
+    function check_captureRun(State memory state, uint120 first, uint120 second) public {
+        Terms memory made = put(state);
+        IEscrow.Capture[] memory items = new IEscrow.Capture[](2);
+        (items[0], items[1]) = (IEscrow.Capture(made, first, 0), IEscrow.Capture(made, second, 0));
+        vm.prank(address(escrow));
+        try escrow.captureRun(items) {} catch {}
+        solvent(state, made);
     }
 
     function check_void(State memory state) public {
         Terms memory made = put(state);
         vm.prank(operator);
         (bool done,) = address(escrow).call(abi.encodeCall(escrow.void, (made)));
-        solvent(state, made, 0);
+        solvent(state, made);
         assert(!done || escrow.heldOf(made) == 0);
+    }
+
+    function check_voidBatch(State memory state) public {
+        Terms memory made = put(state);
+        Terms[] memory items = new Terms[](2);
+        (items[0], items[1]) = (made, made);
+        vm.prank(operator);
+        try escrow.voidBatch(items) {} catch {}
+        solvent(state, made);
     }
 
     function check_reclaim(State memory state, uint48 time) public {
@@ -67,7 +125,7 @@ contract EscrowSymbolicTest is EscrowTest {
         vm.warp(time);
         vm.prank(payer);
         (bool done,) = address(escrow).call(abi.encodeCall(escrow.reclaim, (made)));
-        solvent(state, made, 0);
+        solvent(state, made);
         // Nothing but the time, and that something is held, stands in its way.
         bool held = state.status == 1 && state.captured < state.amount;
         assert(done == (held && time >= made.authorizationExpiry));
@@ -80,14 +138,14 @@ contract EscrowSymbolicTest is EscrowTest {
         token.approve(address(escrow), amount);
         vm.prank(operator);
         (bool done,) = address(escrow).call(abi.encodeCall(escrow.refund, (made, amount)));
-        solvent(state, made, 0);
+        solvent(state, made);
         assert(!done || amount <= state.captured - state.refunded);
     }
 
     function check_withdrawFees(State memory state) public {
         Terms memory made = put(state);
         (bool done,) = address(escrow).call(abi.encodeCall(escrow.withdrawFees, (address(token))));
-        solvent(state, made, 0);
+        solvent(state, made);
         assert(done == (state.fees != 0));
     }
 
@@ -110,9 +168,14 @@ contract EscrowSymbolicTest is EscrowTest {
         token.mint(address(escrow), held + state.others + state.fees);
     }
 
-    function solvent(State memory state, Terms memory made, uint256 more) private view {
+    function takenOnce(State memory state, Terms memory made, bool done) private view {
+        solvent(state, made);
+        assert(!done || state.status == 0);
+    }
+
+    function solvent(State memory state, Terms memory made) private view {
         uint256 held = escrow.heldOf(made);
-        uint256 owed = held + state.others + more + escrow.feesOwed(address(token));
+        uint256 owed = held + state.others + escrow.feesOwed(address(token));
         assert(token.balanceOf(address(escrow)) == owed);
     }
 

@@ -32,8 +32,8 @@ HoldfastError
 │                              RequestRefusedByProvider  OperationConflict  OrderAlreadyPlaced
 │                              ChainDiffers  ContractUnknown  ValueAboveLimit  FeeAboveLimit
 │                              TransactionReverted  TokenDomainUnknown
-├── DeploymentRefused          KeyUnreadable  RoleVacant  AdminOnRecord  FactoryMissing  DeploymentLost
-│                              RecordUnreadable  TransactionPending: told on the command line
+├── DeploymentRefused          KeyUnreadable  KeyPublic  RoleVacant  AdminOnRecord  FactoryMissing  DeploymentLost
+│                              RecordUnreadable  DeploymentUnderway  TransactionPending: told on the command line
 ├── ProviderUnreachable        transient: nobody knows whether it happened; repeat with the same key
 └── ProviderKeySpent           it did not happen yet; repeat after a while, with another key
 """
@@ -120,8 +120,10 @@ from domain.errors.chain import (
     ChainDiffers,
     ContractUnknown,
     DeploymentLost,
+    DeploymentUnderway,
     FactoryMissing,
     FeeAboveLimit,
+    KeyPublic,
     KeyUnreadable,
     RecordUnreadable,
     RoleVacant,
@@ -203,6 +205,7 @@ __all__ = [
     "DatabaseUnavailable",
     "DeploymentLost",
     "DeploymentRefused",
+    "DeploymentUnderway",
     "DiscountCodeTaken",
     "DiscountIncomplete",
     "DiscountNotApplicable",
@@ -222,6 +225,7 @@ __all__ = [
     "IllegalMove",
     "IncidentClosed",
     "InvariantBroken",
+    "KeyPublic",
     "KeyUnreadable",
     "LastAdministrator",
     "MethodNotAllowed",

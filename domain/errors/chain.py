@@ -38,6 +38,11 @@ class KeyUnreadable(DeploymentRefused):
     sentence = "The signing key can't be read: {reason}."
 
 
+class KeyPublic(DeploymentRefused):
+    code = "key_public"
+    sentence = "Everybody knows the key of {address}: it signs for a chain of one's own, and for none where others are."
+
+
 class DeploymentLost(DeploymentRefused):
     code = "deployment_lost"
     sentence = "The record names {contract} {address}, which the chain doesn't have, and this version can't put there."
@@ -61,6 +66,11 @@ class AdminOnRecord(DeploymentRefused):
 class RecordUnreadable(DeploymentRefused):
     code = "record_unreadable"
     sentence = "The record {file} can't be read or written ({reason})."
+
+
+class DeploymentUnderway(DeploymentRefused):
+    code = "deployment_underway"
+    sentence = "Somebody else deploys by the record {file} at this moment; come again when they are done."
 
 
 class TransactionPending(DeploymentRefused):

@@ -7,7 +7,7 @@ from contracts import Name
 from domain.chain import Address, LimitedSigner, Signer, SignerLimits, checksummed, keccak256
 from domain.errors import AdminOnRecord, DeploymentLost, FactoryMissing
 from providers.chain.administration import Administration, Owed, Say
-from providers.chain.deployments import Addresses, Deployment, MadeWith, Wanted, Wish
+from providers.chain.deployments import Addresses, Deployment, MadeWith, Wanted, Wish, alone
 from providers.chain.node import Node
 
 # The deterministic deployment proxy (https://github.com/Arachnid/deterministic-deployment-proxy), which stands at this
@@ -54,11 +54,15 @@ class Deployer:
         What is on record stays, whatever this version would deploy, unless it is to be replaced. The record says what
         is wanted before anything is sent, so a run that ends anywhere is taken up by the next.
 
-        Raises RoleVacant, AdminOnRecord, FactoryMissing, RecordUnreadable, and DeploymentLost when the record names a
-        contract that is not there and would have another address today.
+        Raises RoleVacant, AdminOnRecord, FactoryMissing, RecordUnreadable, DeploymentUnderway, and DeploymentLost when
+        the record names a contract that is not there and would have another address today.
         """
         if not await self._node.has_code(FACTORY):
             raise FactoryMissing(address=FACTORY)
+        with alone(self._directory, self._node.chain_id):
+            return await self._brought(wish, test_token=test_token, replace=replace)
+
+    async def _brought(self, wish: Wish, *, test_token: bool, replace: bool) -> list[Owed]:
         deployment = await self._planned(wish, test_token=test_token, replace=replace)
         deployment.keep(self._directory)
         signer = _limited(self._signer, self._node, {FACTORY}, self._fee_limit)

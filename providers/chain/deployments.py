@@ -1,11 +1,14 @@
 """What of ours stands on which chain: one file for each, in a directory that people keep beside their settings."""
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, Self
 
 from domain.chain import Address
-from domain.errors import RecordUnreadable, RoleVacant
+from domain.errors import DeploymentUnderway, RecordUnreadable, RoleVacant
 from domain.values import Value
 
 _TWO_DAYS = 2 * 24 * 3600
@@ -131,6 +134,26 @@ class Deployment(Deployed):
         """These contracts and those before them, for the record of others."""
         mine = Deployed(block=self.block, addresses=self.addresses, made_with=self.made_with, now=self.now)
         return (*self.former, mine)
+
+
+@contextmanager
+def alone(directory: Path, chain_id: int) -> Iterator[None]:
+    """Nobody else on this machine deploys by the chain's record meanwhile.
+
+    Raises DeploymentUnderway and RecordUnreadable.
+    """
+    record = _file(directory, chain_id)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        lock = record.with_suffix(".lock").open("w")
+    except OSError as error:
+        raise RecordUnreadable(file=str(record), reason=type(error).__name__) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DeploymentUnderway(file=str(record)) from None
+        yield
 
 
 def _file(directory: Path, chain_id: int) -> Path:

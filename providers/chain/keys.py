@@ -9,9 +9,26 @@ from eth_account.signers.local import LocalAccount
 from eth_utils.address import to_checksum_address
 
 from domain.chain import Address, SignedTransaction, Transaction
-from domain.errors import KeyUnreadable
+from domain.errors import KeyPublic, KeyUnreadable
 
 _SHORTEST_PASSWORD = 12
+# The accounts that anvil and Hardhat begin with (https://getfoundry.sh/anvil/reference/anvil), and the chains that they
+# begin by themselves. Elsewhere programs wait to take what such an account is sent.
+_PUBLIC = frozenset(
+    {
+        "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266",
+        "0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
+        "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC",
+        "0x90F79bf6EB2c4f870365E785982E1f101E93b906",
+        "0x15d34AAf54267DB7D7c367839AAf71A00a2C6A65",
+        "0x9965507D1a55bcC2695C58ba16FB37d819B0A4dc",
+        "0x976EA74026E726554dB657fA54763abd0C3a0aa9",
+        "0x14dC79964da2C08b23698B3D3cc7Ca32193d9955",
+        "0x23618e81E3f5cdF7f54C3d65f7FBc0aBf5B21E8f",
+        "0xa0Ee7A142d267C1f36714E4a8F75612F20a79720",
+    }
+)
+_ONES_OWN_CHAINS = frozenset({1337, 31337})
 
 
 class KeySigner:
@@ -41,8 +58,15 @@ class KeySigner:
         return SignedTransaction(hash=signed.hash.to_0x_hex(), raw=bytes(signed.raw_transaction))
 
 
-def given(*, keystore: Path | None, password: str | None, key: str | None) -> KeySigner:
-    """By the one of both that was given. Raises KeyUnreadable."""
+def given(chain_id: int, *, keystore: Path | None, password: str | None, key: str | None) -> KeySigner:
+    """By the one of both that was given. Raises KeyUnreadable, and KeyPublic for a key that stands in every manual."""
+    signer = _read(keystore, password, key)
+    if signer.address in _PUBLIC and chain_id not in _ONES_OWN_CHAINS:
+        raise KeyPublic(address=signer.address)
+    return signer
+
+
+def _read(keystore: Path | None, password: str | None, key: str | None) -> KeySigner:
     if keystore is None and key is None:
         raise KeyUnreadable(reason="neither a keystore nor a private key is set")
     if keystore is not None and key is not None:

@@ -163,7 +163,8 @@ def test_a_run_that_failed_is_said_once_more_without_its_options(shell: Shell) -
         (("info",), {}, 2, "no record"),
         (("info",), {"HOLDFAST_CHAIN_RPC_URL": ""}, 2, "rpc_url"),
         (("info",), {"HOLDFAST_CHAIN_DEPLOYER_KEY": "0x12"}, 2, "deployer"),
-        (DEPLOY, {"HOLDFAST_CHAIN_ID": "1"}, 1, "31337"),
+        (DEPLOY, {"HOLDFAST_CHAIN_ID": "1", "HOLDFAST_CHAIN_DEPLOYER_PRIVATE_KEY": "0x" + "17" * 32}, 1, "31337"),
+        (DEPLOY, {"HOLDFAST_CHAIN_ID": "1"}, 1, "Everybody knows"),
         (DEPLOY, {"HOLDFAST_CHAIN_DEPLOYER_PRIVATE_KEY": "0x12"}, 1, "key"),
         (DEPLOY, {"HOLDFAST_CHAIN_DEPLOYER_PRIVATE_KEY": ""}, 1, "neither"),
         (DEPLOY, {"HOLDFAST_CHAIN_DEPLOYER_KEYSTORE": "x.json"}, 1, "only one"),
@@ -177,4 +178,4 @@ def test_what_is_wrong_is_said_and_nothing_is_done(
     assert ran.exit_code == status, ran.output
     assert word in ran.stderr
     assert ADMIN.key not in ran.output
-    assert not (tmp_path / "deployments").exists()
+    assert not list(tmp_path.glob("deployments/*.json"))

@@ -86,7 +86,11 @@ class Following:
         key = str(uuid4())
 
         async def taken() -> str | None:
-            answer = await call(key)
+            try:
+                answer = await call(key)
+            except httpx2.TransportError:
+                # A lost answer: the key makes it safe to ask again.
+                return None
             if answer.status_code in LATER:
                 return None
             assert answer.status_code in TAKEN, answer.text

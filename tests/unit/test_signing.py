@@ -9,8 +9,17 @@ from eth_account.typed_transactions.typed_transaction import TypedTransaction
 from hexbytes import HexBytes
 
 from domain.chain import LimitedSigner, SignedTransaction, SignerLimits, Transaction
-from domain.errors import ChainDiffers, ContractUnknown, FeeAboveLimit, HoldfastError, KeyUnreadable, ValueAboveLimit
-from providers.chain.keys import from_key, from_keystore, new_keystore
+from domain.errors import (
+    ChainDiffers,
+    ContractUnknown,
+    FeeAboveLimit,
+    HoldfastError,
+    KeyPublic,
+    KeyUnreadable,
+    ValueAboveLimit,
+)
+from providers.chain.keys import from_key, from_keystore, given, new_keystore
+from sandbox.chain import ACCOUNTS, CHAIN_ID
 
 KEY = "0x" + "17" * 32
 KNOWN, STRANGER = "0x" + "11" * 20, "0x" + "22" * 20
@@ -109,6 +118,16 @@ def test_what_is_no_keystore_is_said_to_be_none(tmp_path: Path, text: str) -> No
 def test_a_keystore_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(KeyUnreadable, match=r"nowhere\.json"):
         from_keystore(tmp_path / "nowhere.json", "any")
+
+
+@pytest.mark.parametrize("chain_id", [1, 8453, 11155111])
+def test_a_key_that_everybody_knows_signs_for_a_chain_of_ones_own_alone(chain_id: int) -> None:
+    for account in ACCOUNTS.values():
+        assert given(CHAIN_ID, keystore=None, password=None, key=account.key).address == account.address
+        with pytest.raises(KeyPublic, match=account.address):
+            given(chain_id, keystore=None, password=None, key=account.key)
+
+    assert given(chain_id, keystore=None, password=None, key=KEY).address == from_key(KEY).address
 
 
 @pytest.mark.parametrize("key", ["", "0x", "12" * 31, "zz" * 32, "00" * 32, "ff" * 32])
