@@ -57,6 +57,13 @@ def _locale(said: str) -> str:
     return said
 
 
+def _over_http(said: SecretStr) -> SecretStr:
+    """Raises ValueError for what no request can be sent to."""
+    if not said.get_secret_value().startswith(("http://", "https://")):
+        raise ValueError("it doesn't begin with http:// or https://")
+    return said
+
+
 Rate = Annotated[str, AfterValidator(_rate)]
 # As browsers send them in `Origin` (RFC 6454), or `*` for all.
 Origin = Annotated[
@@ -227,7 +234,7 @@ class ChainSettings(BaseSettings):
     )
 
     # Addresses of nodes often have a key in them.
-    rpc_url: SecretStr
+    rpc_url: Annotated[SecretStr, AfterValidator(_over_http)]
     id: int = Field(gt=0)
     # Where it is written down what stands on which chain.
     deployments: Path = Path("deployments")

@@ -18,7 +18,7 @@ from providers.chain import keys
 from providers.chain.administration import Administration, Owed
 from providers.chain.condition import Condition, condition
 from providers.chain.deploying import Deployer, administration
-from providers.chain.deployments import Deployment, Wish
+from providers.chain.deployments import Deployment, Wish, alone
 from providers.chain.keys import KeySigner
 from providers.chain.node import Node, connected
 from settings import ChainSettings
@@ -29,9 +29,12 @@ _MONTH = 30 * 24 * 3600
 
 def _address(given: str) -> Address:
     try:
-        return TypeAdapter(Address).validate_python(given)
+        address = TypeAdapter(Address).validate_python(given)
     except ValidationError:
         raise typer.BadParameter("This is no address: 0x and 40 hexadecimal digits, capitals as in EIP-55") from None
+    if not int(address, 16):
+        raise typer.BadParameter("The zero address is nobody's")
+    return address
 
 
 def _account(said: str) -> Any:  # noqa: ANN401 - as typer types its options
@@ -52,13 +55,16 @@ def deploy(
     ] = None,
     token: Annotated[list[str] | None, _account("Payments may be in it; once for each.")] = None,
     no_tokens: Annotated[bool, typer.Option("--no-tokens", help="No new payments in any token.")] = False,
-    test_token: Annotated[bool, typer.Option(help="Deploy a token without worth, too.")] = False,
-    replace: Annotated[bool, typer.Option(help="Leave what is on record, and deploy what this version has.")] = False,
+    test_token: Annotated[bool, typer.Option("--test-token", help="Deploy a token without worth, too.")] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Leave what is on record, and deploy what this version has.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Deploy our contracts, give roles and allow tokens; once more, it changes what differs and nothing else.
 
-    What isn't said stays as it is on record. Who is named for a role takes it over from who had it.
+    What isn't said stays as it is on record. Who is named for a role takes it over from who had it. Exits with 1 while
+    something is left for another admin to call.
     """
     wish = Wish(
         admin=admin,
@@ -67,24 +73,21 @@ def deploy(
         pauser=pauser,
         anchorer=anchorer,
         fee_recipient=fee_recipient,
-        tokens=frozenset(token or ()) if token or no_tokens else None,
+        tokens=_tokens(token or [], none=no_tokens),
     )
     deployment, owed = _run(_deployed(wish, test_token=test_token, replace=replace))
     if as_json:
         document = {**deployment.model_dump(mode="json"), "owed": [each._asdict() for each in owed]}
         typer.echo(json.dumps(document))
-        return
-    for name, address in deployment.addresses:
-        typer.echo(f"{name:>6}  {address or 'none'}")
-    for each in deployment.former:
-        typer.echo(f"former  {each.addresses.escrow}, whose roles and tokens are as they were")
+        raise typer.Exit(1 if owed else 0)
+    _list(deployment)
     _show(owed)
 
 
 def hand_over(
     to: Annotated[str, typer.Argument(parser=_address, metavar="ADDRESS", help="The next admin.")],
 ) -> None:
-    """Name the next admin of escrow and anchor, who accepts once the delay is over."""
+    """Name the next admin of escrow and anchor, who accepts once the delay is over; the present one calls that off."""
     _as_admin(lambda office: office.hand_over(to))
 
 
@@ -95,6 +98,8 @@ def accept() -> None:
 
 def new_key(file: Annotated[Path, typer.Argument(help="A new keystore file.")]) -> None:
     """Make a key, and keep it encrypted; the password is asked for, or read from standard input."""
+    if file.exists():
+        leave(f"{file}: exists already, and is left as it is")
     password = new_password()
     try:
         typer.echo(keys.new_keystore(file, password))
@@ -120,6 +125,12 @@ def info(as_json: AsJson = False) -> None:
     raise typer.Exit(0 if found.right else 1)
 
 
+def _tokens(named: Sequence[Address], *, none: bool) -> frozenset[Address] | None:
+    if named and none:
+        leave("--token and --no-tokens contradict each other")
+    return frozenset(named) if named or none else None
+
+
 async def _deployed(wish: Wish, *, test_token: bool, replace: bool) -> tuple[Deployment, list[Owed]]:
     told = readable(ChainSettings)
     signer = _signer(told)
@@ -135,8 +146,9 @@ def _as_admin(act: Callable[[Administration], Awaitable[None]]) -> None:
     async def acted() -> list[Owed]:
         async with _node(told) as node:
             signer = _signer(told)
-            office = administration(node, signer, _recorded(told), fee_limit=told.fee_limit, say=_say)
-            await act(office)
+            with alone(told.deployments, told.id):
+                office = administration(node, signer, _recorded(told), fee_limit=told.fee_limit, say=_say)
+                await act(office)
             if not office.done and not office.owed:
                 _say("There is nothing to do.")
             return office.owed
@@ -166,7 +178,10 @@ async def _node(told: ChainSettings) -> AsyncIterator[Node]:
 def _recorded(told: ChainSettings) -> Deployment:
     recorded = Deployment.of(told.deployments, told.id)
     if recorded is None:
-        leave(f"{told.deployments} has no record of chain {told.id}: holdfast chain deploy")
+        leave(
+            f"{told.deployments.absolute()} has no record of chain {told.id}. Is HOLDFAST_CHAIN_DEPLOYMENTS right? "
+            "If nothing was ever deployed there: holdfast chain deploy"
+        )
     return recorded
 
 
@@ -184,9 +199,21 @@ def _say(what: str) -> None:
     typer.echo(what, err=True)
 
 
+def _list(deployment: Deployment) -> None:
+    for name, address in zip(("escrow", "anchor", "test token"), deployment.addresses.all(), strict=True):
+        typer.echo(f"{name:>10}  {address or 'none'}")
+    for each in deployment.former:
+        typer.echo(f"    former  {each.addresses.escrow}, whose roles and tokens are as they were")
+
+
 def _show(owed: Sequence[Owed]) -> None:
+    """Exits with 1 if something is owed."""
+    if not owed:
+        return
+    _say("Nothing of this was sent: it is for the admin to call, and bytes that were printed before no longer are.")
     for each in owed:
         typer.echo(f"{each.sender} is yet to {each.what}:\n  to    {each.to}\n  data  {each.data}")
+    raise typer.Exit(1)
 
 
 def _tell(found: Condition) -> None:

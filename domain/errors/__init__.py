@@ -32,8 +32,9 @@ HoldfastError
 │                              RequestRefusedByProvider  OperationConflict  OrderAlreadyPlaced
 │                              ChainDiffers  ContractUnknown  ValueAboveLimit  FeeAboveLimit
 │                              TransactionReverted  TokenDomainUnknown
-├── DeploymentRefused          KeyUnreadable  KeyPublic  RoleVacant  AdminOnRecord  FactoryMissing  DeploymentLost
-│                              RecordUnreadable  DeploymentUnderway  TransactionPending: told on the command line
+├── DeploymentRefused          KeyUnreadable  KeyPublic  PasswordTooShort  RoleVacant  NoSuchToken  AdminOnRecord
+│                              FactoryMissing  DeploymentLost  RecordUnreadable  DeploymentUnderway
+│                              TransactionPending  NotNextAdmin  NotYetAdmin: told on the command line
 ├── ProviderUnreachable        transient: nobody knows whether it happened; repeat with the same key
 └── ProviderKeySpent           it did not happen yet; repeat after a while, with another key
 """
@@ -125,6 +126,10 @@ from domain.errors.chain import (
     FeeAboveLimit,
     KeyPublic,
     KeyUnreadable,
+    NoSuchToken,
+    NotNextAdmin,
+    NotYetAdmin,
+    PasswordTooShort,
     RecordUnreadable,
     RoleVacant,
     TokenDomainUnknown,
@@ -231,7 +236,10 @@ __all__ = [
     "MethodNotAllowed",
     "MixedCurrencies",
     "MoneyGivenBack",
+    "NoSuchToken",
     "NotFound",
+    "NotNextAdmin",
+    "NotYetAdmin",
     "OperationConflict",
     "OrderAlreadyPlaced",
     "OrderBusy",
@@ -245,6 +253,7 @@ __all__ = [
     "OutOfStock",
     "OverdrawnPayment",
     "OwnAccount",
+    "PasswordTooShort",
     "PasswordUnfit",
     "PasswordWrong",
     "PaymentNotOpen",

@@ -5,7 +5,7 @@ from domain.errors.branches import DeploymentRefused, InvariantBroken
 
 class ChainDiffers(InvariantBroken):
     code = "chain_differs"
-    sentence = "The chain is {theirs}; ours is {ours}."
+    sentence = "This is chain {theirs}, and the settings say {ours}."
 
 
 class ContractUnknown(InvariantBroken):
@@ -40,7 +40,12 @@ class KeyUnreadable(DeploymentRefused):
 
 class KeyPublic(DeploymentRefused):
     code = "key_public"
-    sentence = "Everybody knows the key of {address}: it signs for a chain of one's own, and for none where others are."
+    sentence = "Everybody knows the key of {address}: it signs for a local chain (31337), and for no other."
+
+
+class PasswordTooShort(DeploymentRefused):
+    code = "password_too_short"
+    sentence = "A keystore's password has {least} characters or more."
 
 
 class DeploymentLost(DeploymentRefused):
@@ -55,12 +60,30 @@ class FactoryMissing(DeploymentRefused):
 
 class RoleVacant(DeploymentRefused):
     code = "role_vacant"
-    sentence = "Nobody was named as {role}, and nobody is on record."
+    sentence = "Nobody was named as {roles}, and nobody is on record."
 
 
 class AdminOnRecord(DeploymentRefused):
     code = "admin_on_record"
-    sentence = "The contracts were deployed for {admin} with a delay; holdfast chain hand-over names another admin."
+    sentence = (
+        "Admin and delay are fixed when contracts are deployed, and these were for {admin} with {delay} seconds; "
+        "holdfast chain hand-over names another admin."
+    )
+
+
+class NoSuchToken(DeploymentRefused):
+    code = "no_such_token"
+    sentence = "There is no contract at {address}: it is no token of this chain."
+
+
+class NotNextAdmin(DeploymentRefused):
+    code = "not_next_admin"
+    sentence = "{signer} signs, and the next admin of the {contract} is {named}."
+
+
+class NotYetAdmin(DeploymentRefused):
+    code = "not_yet_admin"
+    sentence = "The next admin may accept after {since}; on the chain it is {now}."
 
 
 class RecordUnreadable(DeploymentRefused):
@@ -70,7 +93,7 @@ class RecordUnreadable(DeploymentRefused):
 
 class DeploymentUnderway(DeploymentRefused):
     code = "deployment_underway"
-    sentence = "Somebody else deploys by the record {file} at this moment; come again when they are done."
+    sentence = "Somebody else deploys or administers by the record {file}; come again when they are done."
 
 
 class TransactionPending(DeploymentRefused):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from contracts import Name
 from domain.chain import Address, LimitedSigner, Signer, SignerLimits, checksummed, keccak256
-from domain.errors import AdminOnRecord, DeploymentLost, FactoryMissing
+from domain.errors import AdminOnRecord, DeploymentLost, FactoryMissing, NoSuchToken
 from providers.chain.administration import Administration, Owed, Say
 from providers.chain.deployments import Addresses, Deployment, MadeWith, Wanted, Wish, alone
 from providers.chain.node import Node
@@ -54,8 +54,8 @@ class Deployer:
         What is on record stays, whatever this version would deploy, unless it is to be replaced. The record says what
         is wanted before anything is sent, so a run that ends anywhere is taken up by the next.
 
-        Raises RoleVacant, AdminOnRecord, FactoryMissing, RecordUnreadable, DeploymentUnderway, and DeploymentLost when
-        the record names a contract that is not there and would have another address today.
+        Raises RoleVacant, NoSuchToken, AdminOnRecord, FactoryMissing, RecordUnreadable, DeploymentUnderway, and
+        DeploymentLost when the record names a contract that is not there and would have another address today.
         """
         if not await self._node.has_code(FACTORY):
             raise FactoryMissing(address=FACTORY)
@@ -70,37 +70,60 @@ class Deployer:
         for code, address in zip(codes, deployment.addresses.all(), strict=True):
             if address is not None:
                 await self._stands(code, address, signer)
+        deployment.model_copy(update={"stood": True}).keep(self._directory)
         office = administration(self._node, self._signer, deployment, fee_limit=self._fee_limit, say=self._say)
-        await office.bring_to(deployment.now, deployment.earlier)
-        if not office.owed:
-            deployment.model_copy(update={"earlier": ()}).keep(self._directory)
+        await office.bring_to(deployment.now)
         return office.owed
 
     async def _planned(self, wish: Wish, *, test_token: bool, replace: bool) -> Deployment:
         recorded = Deployment.of(self._directory, self._node.chain_id)
+        if recorded is not None and not recorded.stood and not await self._any_stands(recorded.addresses):
+            return await self._not_yet(recorded, wish, test_token=test_token)
         wanted = wish.over(recorded, self._signer.address)
         made_with = wish.made_with(recorded, self._signer.address, wanted.fee_recipient)
-        escrow, anchor, token = init_codes(self._node, made_with)
-        made = Addresses(escrow=escrow.address, anchor=anchor.address, token=token.address if test_token else None)
-        if recorded is None:
-            planned = await self._first(made_with, made, wanted)
-        elif replace and recorded.addresses.all()[:2] != made.all()[:2]:
-            planned = (await self._first(made_with, made, wanted)).model_copy(update={"former": recorded.as_former()})
-        elif not replace and made_with != recorded.made_with:
-            raise AdminOnRecord(admin=recorded.made_with.admin)
-        else:
-            addresses = recorded.addresses.model_copy(update={"token": recorded.addresses.token or made.token})
-            planned = recorded.model_copy(update={"addresses": addresses}).follow(wanted)
-        if not test_token or planned.addresses.token is None:
+        planned = await self._first(made_with, wanted, test_token=test_token)
+        if recorded is not None:
+            made = planned.addresses
+            if replace and recorded.addresses.all()[:2] != made.all()[:2]:
+                planned = planned.model_copy(update={"former": recorded.as_former()})
+            elif not replace and made_with != recorded.made_with:
+                raise AdminOnRecord(admin=recorded.made_with.admin, delay=recorded.made_with.admin_delay)
+            else:
+                addresses = recorded.addresses.model_copy(update={"token": recorded.addresses.token or made.token})
+                planned = recorded.model_copy(update={"addresses": addresses, "now": wanted})
+        return await self._with_tokens(planned, wish, test_token=test_token)
+
+    async def _not_yet(self, recorded: Deployment, wish: Wish, *, test_token: bool) -> Deployment:
+        """Nothing of it stands, so all of it can be wished for anew."""
+        again = recorded.as_wish().model_copy(update=wish.model_dump(exclude_none=True))
+        test_token = test_token or recorded.addresses.token is not None
+        wanted = again.over(None, self._signer.address)
+        made_with = again.made_with(None, self._signer.address, wanted.fee_recipient)
+        planned = await self._first(made_with, wanted, test_token=test_token)
+        planned = planned.model_copy(update={"former": recorded.former})
+        return await self._with_tokens(planned, wish, test_token=test_token)
+
+    async def _first(self, made_with: MadeWith, wanted: Wanted, *, test_token: bool) -> Deployment:
+        escrow, anchor, token = (code.address for code in init_codes(self._node, made_with))
+        made = Addresses(escrow=escrow, anchor=anchor, token=token if test_token else None)
+        # Where they stand already and the record is lost, nobody knows since when.
+        since = 0 if await self._any_stands(made) else await self._node.block_number()
+        on = self._node.chain_id
+        return Deployment(chain_id=on, stood=False, block=since, addresses=made, made_with=made_with, now=wanted)
+
+    async def _with_tokens(self, planned: Deployment, wish: Wish, *, test_token: bool) -> Deployment:
+        """The test token is allowed where it is asked for; others have to be there."""
+        made = planned.addresses.token
+        for token in sorted((wish.tokens or frozenset()) - {made}):
+            if not await self._node.has_code(token):
+                raise NoSuchToken(address=token)
+        if not test_token or made is None:
             return planned
-        tokens = planned.now.tokens | {planned.addresses.token}
+        tokens = planned.now.tokens | {made}
         return planned.model_copy(update={"now": planned.now.model_copy(update={"tokens": tokens})})
 
-    async def _first(self, made_with: MadeWith, made: Addresses, wanted: Wanted) -> Deployment:
-        # Where they stand already and the record is lost, nobody knows since when.
-        stood = await self._node.has_code(made.escrow) or await self._node.has_code(made.anchor)
-        since = 0 if stood else await self._node.block_number()
-        return Deployment(chain_id=self._node.chain_id, block=since, addresses=made, made_with=made_with, now=wanted)
+    async def _any_stands(self, addresses: Addresses) -> bool:
+        return await self._node.has_code(addresses.escrow) or await self._node.has_code(addresses.anchor)
 
     async def _stands(self, code: InitCode, address: Address, signer: Signer) -> None:
         if await self._node.has_code(address):

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, Self
 
+from pydantic import ValidationError
+
 from domain.chain import Address
 from domain.errors import DeploymentUnderway, RecordUnreadable, RoleVacant
 from domain.values import Value
@@ -52,9 +54,8 @@ class Wish(Value):
         """Raises RoleVacant for a role that nobody has and nobody was named for; the admin may pause."""
         before = recorded.now.model_dump() if recorded else {"pauser": self.admin or signer, "tokens": frozenset()}
         told = {**before, **self.model_dump(include=set(Wanted.model_fields), exclude_none=True)}
-        for role in Wanted.model_fields:
-            if role not in told:
-                raise RoleVacant(role=role.replace("_", " "))
+        if vacant := [role.replace("_", " ") for role in Wanted.model_fields if role not in told]:
+            raise RoleVacant(roles=", ".join(vacant))
         return Wanted(**told)
 
     def made_with(self, recorded: "Deployment | None", signer: Address, fee_recipient: Address) -> MadeWith:
@@ -91,12 +92,12 @@ class Deployed(Value):
 
 
 class Deployment(Deployed):
-    """A chain's record. `earlier` is what was wanted before and may still be there; `former` are contracts that these
-    replaced: what is held there is there still, and roles are as they were left.
+    """A chain's record. `former` are contracts that these replaced: what is held there is there still, and roles are as
+    they were left. `stood` once they were seen there: a node that doesn't know them by then is not believed.
     """
 
     chain_id: int
-    earlier: tuple[Wanted, ...] = ()
+    stood: bool = True
     former: tuple[Deployed, ...] = ()
 
     @classmethod
@@ -104,11 +105,17 @@ class Deployment(Deployed):
         """None for a chain that nothing was deployed to. Raises RecordUnreadable."""
         file = _file(directory, chain_id)
         try:
-            return cls.model_validate_json(file.read_text())
+            found = cls.model_validate_json(file.read_text())
         except FileNotFoundError:
             return None
+        except ValidationError as error:
+            wrong = ", ".join(".".join(map(str, each["loc"])) or each["msg"] for each in error.errors())
+            raise RecordUnreadable(file=str(file), reason=wrong) from error
         except (OSError, ValueError) as error:
             raise RecordUnreadable(file=str(file), reason=type(error).__name__) from error
+        if found.chain_id != chain_id:
+            raise RecordUnreadable(file=str(file), reason=f"it is of chain {found.chain_id}")
+        return found
 
     def keep(self, directory: Path) -> None:
         """Replace the chain's record in one step. Raises RecordUnreadable."""
@@ -124,11 +131,11 @@ class Deployment(Deployed):
         except OSError as error:
             raise RecordUnreadable(file=str(file), reason=type(error).__name__) from error
 
-    def follow(self, wanted: Wanted) -> Self:
-        """As it is to be from now on; what was asked for before is remembered until it is undone."""
-        earlier = dict.fromkeys((*self.earlier, self.now))
-        earlier.pop(wanted, None)
-        return self.model_copy(update={"now": wanted, "earlier": tuple(earlier)})
+    def as_wish(self) -> Wish:
+        """To be said again, of contracts that don't stand yet."""
+        made, now = self.made_with, self.now
+        pauser = None if now.pauser == made.admin else now.pauser
+        return Wish(**{**now.model_dump(), "pauser": pauser}, admin=made.admin, admin_delay=made.admin_delay)
 
     def as_former(self) -> tuple[Deployed, ...]:
         """These contracts and those before them, for the record of others."""
@@ -138,7 +145,7 @@ class Deployment(Deployed):
 
 @contextmanager
 def alone(directory: Path, chain_id: int) -> Iterator[None]:
-    """Nobody else on this machine deploys by the chain's record meanwhile.
+    """Nobody else on this machine acts by the chain's record meanwhile.
 
     Raises DeploymentUnderway and RecordUnreadable.
     """
@@ -153,6 +160,8 @@ def alone(directory: Path, chain_id: int) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise DeploymentUnderway(file=str(record)) from None
+        except OSError as error:
+            raise RecordUnreadable(file=str(record), reason=type(error).__name__) from error
         yield
 
 

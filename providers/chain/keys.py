@@ -9,11 +9,11 @@ from eth_account.signers.local import LocalAccount
 from eth_utils.address import to_checksum_address
 
 from domain.chain import Address, SignedTransaction, Transaction
-from domain.errors import KeyPublic, KeyUnreadable
+from domain.errors import KeyPublic, KeyUnreadable, PasswordTooShort
 
 _SHORTEST_PASSWORD = 12
-# The accounts that anvil and Hardhat begin with (https://getfoundry.sh/anvil/reference/anvil), and the chains that they
-# begin by themselves. Elsewhere programs wait to take what such an account is sent.
+# The accounts that anvil (ten) and Hardhat (twenty) begin with: from the words "test test … junk", at m/44'/60'/0'/0.
+# On chains where others are, programs wait to take what such an account is sent.
 _PUBLIC = frozenset(
     {
         "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266",
@@ -26,9 +26,20 @@ _PUBLIC = frozenset(
         "0x14dC79964da2C08b23698B3D3cc7Ca32193d9955",
         "0x23618e81E3f5cdF7f54C3d65f7FBc0aBf5B21E8f",
         "0xa0Ee7A142d267C1f36714E4a8F75612F20a79720",
+        "0xBcd4042DE499D14e55001CcbB24a551F3b954096",
+        "0x71bE63f3384f5fb98995898A86B02Fb2426c5788",
+        "0xFABB0ac9d68B0B445fB7357272Ff202C5651694a",
+        "0x1CBd3b2770909D4e10f157cABC84C7264073C9Ec",
+        "0xdF3e18d64BC6A983f673Ab319CCaE4f1a57C7097",
+        "0xcd3B766CCDd6AE721141F452C550Ca635964ce71",
+        "0x2546BcD3c84621e976D8185a91A922aE77ECEc30",
+        "0xbDA5747bFD65F08deb54cb465eB87D40e51B197E",
+        "0xdD2FD4581271e230360230F9337D5c0430Bf44C0",
+        "0x8626f6940E2eb28930eFb4CeF49B2d1F2C9C1199",
     }
 )
-_ONES_OWN_CHAINS = frozenset({1337, 31337})
+# What both call the chain that they begin.
+_LOCAL_CHAIN = 31337
 
 
 class KeySigner:
@@ -59,9 +70,12 @@ class KeySigner:
 
 
 def given(chain_id: int, *, keystore: Path | None, password: str | None, key: str | None) -> KeySigner:
-    """By the one of both that was given. Raises KeyUnreadable, and KeyPublic for a key that stands in every manual."""
+    """Who signs for a chain, by the keystore or the key, whichever is set.
+
+    Raises KeyUnreadable, and KeyPublic for a key that stands in every manual.
+    """
     signer = _read(keystore, password, key)
-    if signer.address in _PUBLIC and chain_id not in _ONES_OWN_CHAINS:
+    if signer.address in _PUBLIC and chain_id != _LOCAL_CHAIN:
         raise KeyPublic(address=signer.address)
     return signer
 
@@ -98,11 +112,9 @@ def from_keystore(file: Path, password: str) -> KeySigner:
 
 
 def new_keystore(file: Path, password: str) -> Address:
-    """Make a key, and write it encrypted; FileExistsError rather than to overwrite one, KeyUnreadable for a password
-    that is too short.
-    """
+    """Make a key, and write it encrypted; FileExistsError rather than to overwrite one. Raises PasswordTooShort."""
     if len(password) < _SHORTEST_PASSWORD:
-        raise KeyUnreadable(reason=f"its password would have less than {_SHORTEST_PASSWORD} characters")
+        raise PasswordTooShort(least=_SHORTEST_PASSWORD)
     account = Account.create()
     kept = json.dumps(account.encrypt(password), indent=2)
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:

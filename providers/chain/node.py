@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
-from aiohttp import ClientError
+from aiohttp import ClientConnectorError, ClientError
 from eth_typing import HexStr
 from web3 import AsyncHTTPProvider, AsyncWeb3
 from web3.contract import AsyncContract
 from web3.exceptions import BadFunctionCallOutput, ContractLogicError, TimeExhausted, Web3Exception, Web3RPCError
 from web3.middleware import ExtraDataToPOAMiddleware
-from web3.types import BlockIdentifier, TxReceipt
+from web3.types import BlockIdentifier, EventData, TxReceipt
 
 from contracts import Name, artifact
 from domain.chain import Address, Signer, Transaction
@@ -28,6 +28,8 @@ _GAS_MARGIN = 1.2
 _MINED_WITHIN = 180.0
 _TIMEOUT = 20.0
 _POLL = 0.5
+# A node that refuses the events of so few blocks has another reason than their number.
+_FEW_BLOCKS = 100
 
 
 class Node:
@@ -61,6 +63,11 @@ class Node:
         with translated():
             return int((await self.web3.eth.get_block(which))["number"])
 
+    async def time(self) -> int:
+        """Of the latest block, in seconds since 1970."""
+        with translated():
+            return int((await self.web3.eth.get_block("latest"))["timestamp"])
+
     async def balance(self, address: Address) -> int:
         """In wei."""
         with translated():
@@ -69,6 +76,23 @@ class Node:
     async def read(self, call: Any) -> Any:  # noqa: ANN401 - what the contract's function gives
         with translated():
             return await call.call()
+
+    async def logs(self, event: Any, since: int, **arguments: object) -> list[EventData]:  # noqa: ANN401 - as web3 makes it
+        """What a contract told since a block, by its event with these arguments."""
+        return await self._logs(event, arguments, since, await self.block_number())
+
+    async def _logs(self, event: Any, arguments: dict[str, Any], first: int, last: int) -> list[EventData]:  # noqa: ANN401
+        try:
+            with translated():
+                found = await event.get_logs(argument_filters=arguments, from_block=first, to_block=last)
+                return list(found)
+        except RequestRefusedByProvider:
+            # Nodes tell so many events, or those of so many blocks, at once.
+            if last - first < _FEW_BLOCKS:
+                raise
+        middle = (first + last) // 2
+        earlier = await self._logs(event, arguments, first, middle)
+        return [*earlier, *await self._logs(event, arguments, middle + 1, last)]
 
     async def send(self, signer: Signer, to: Address, data: bytes) -> TxReceipt:
         """Send, and wait until it is mined: for what may be sent anew if the answer is lost, as no money's move may.
@@ -123,9 +147,11 @@ async def connected(rpc: str, chain_id: int) -> AsyncIterator[Node]:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """The node's errors as ours."""
+    """The node's errors as ours; without the node's address, which may have a key in it."""
     try:
         yield
+    except ClientConnectorError as error:
+        raise ProviderUnreachable(reason=f"no connection to {error.host}:{error.port}") from error
     except (ClientError, TimeoutError, OSError) as error:
         raise ProviderUnreachable(reason=type(error).__name__) from error
     except TimeExhausted as error:

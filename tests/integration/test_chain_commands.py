@@ -15,9 +15,8 @@ from cli.root import app
 from providers.chain.node import connected
 from sandbox.chain import ACCOUNTS, CHAIN_ID, ChainNode
 from sandbox.ports import free_port
-from tests.support.escrow import person
+from tests.support.offices import ADMIN, HEIR, STRANGER
 
-ADMIN, NEXT = ACCOUNTS["admin"], ACCOUNTS["receiver"]
 NAMED = tuple(
     word
     for role in ("operator", "anchorer", "fee_recipient")
@@ -60,8 +59,8 @@ async def shell(tmp_path: Path) -> AsyncIterator[Shell]:
     await chain.stop()
 
 
-def document(ran: Result) -> Any:
-    assert ran.exit_code == 0, ran.stderr
+def document(ran: Result, status: int = 0) -> Any:
+    assert ran.exit_code == status, ran.stderr
     return json.loads(ran.stdout)
 
 
@@ -79,6 +78,7 @@ def test_what_is_deployed_is_told_written_down_and_found_again(shell: Shell, tmp
     assert document(info)["roles"][0] == {
         "role": "operator",
         "address": ACCOUNTS["operator"].address,
+        "on_record": True,
         "holds": True,
         "balance": 10_000 * 10**18,
     }
@@ -89,10 +89,10 @@ def test_info_is_for_people_and_fails_where_something_is_not_as_on_record(shell:
     right = shell.chain("info")
     record = tmp_path / "deployments" / f"{CHAIN_ID}.json"
     kept = record.read_text()
-    record.write_text(kept.replace(ACCOUNTS["operator"].address, person("stranger").address))
+    record.write_text(kept.replace(ACCOUNTS["operator"].address, STRANGER))
 
     wrong = shell.chain("info")
-    record.write_text(kept.replace(ACCOUNTS["fee_recipient"].address, person("stranger").address))
+    record.write_text(kept.replace(ACCOUNTS["fee_recipient"].address, STRANGER))
     elsewhere = shell.chain("info")
     record.write_text("{")
     unreadable = shell.chain("info")
@@ -101,7 +101,8 @@ def test_info_is_for_people_and_fails_where_something_is_not_as_on_record(shell:
     assert "which is not on record" in elsewhere.stdout
     assert str(record) in unreadable.stderr
     assert f"operator {ACCOUNTS['operator'].address}, 10000.0000 ether" in right.stdout
-    assert "has not the role" in wrong.stdout
+    assert "does not have the role" in wrong.stdout
+    assert f"operator {ACCOUNTS['operator'].address}, which is not on record" in wrong.stdout
 
 
 def test_a_key_from_a_keystore_signs(shell: Shell, tmp_path: Path) -> None:
@@ -131,19 +132,20 @@ def test_a_key_from_a_keystore_signs(shell: Shell, tmp_path: Path) -> None:
 def test_the_office_is_handed_over(shell: Shell) -> None:
     shell.chain(*DEPLOY)
 
-    named = shell.chain("hand-over", NEXT.address)
-    early = shell.chain("accept", HOLDFAST_CHAIN_DEPLOYER_PRIVATE_KEY=NEXT.key)
+    named = shell.chain("hand-over", HEIR.address)
+    early = shell.chain("accept", HOLDFAST_CHAIN_DEPLOYER_PRIVATE_KEY=HEIR.key)
     shell.node("anvil_mine", "0x1", "0x5")
-    accepted = shell.chain("accept", HOLDFAST_CHAIN_DEPLOYER_PRIVATE_KEY=NEXT.key)
-    again = shell.chain("accept", HOLDFAST_CHAIN_DEPLOYER_PRIVATE_KEY=NEXT.key)
-    otherwise = shell.chain("deploy", "--admin", NEXT.address)
-    former = shell.chain("deploy", "--pauser", NEXT.address, "--json")
+    accepted = shell.chain("accept", HOLDFAST_CHAIN_DEPLOYER_PRIVATE_KEY=HEIR.key)
+    again = shell.chain("accept", HOLDFAST_CHAIN_DEPLOYER_PRIVATE_KEY=HEIR.key)
+    otherwise = shell.chain("deploy", "--admin", HEIR.address)
+    former = shell.chain("deploy", "--pauser", HEIR.address, "--json")
 
     assert (named.exit_code, early.exit_code, accepted.exit_code) == (0, 1, 0), accepted.stderr
-    assert "AccessControlEnforcedDefaultAdminDelay" in early.stderr
+    assert f"{HEIR.address} may accept to be the Escrow's admin after" in named.stderr
+    assert "may accept after" in early.stderr
     assert "nothing to do" in again.stderr
     assert (otherwise.exit_code, "hand-over" in otherwise.stderr) == (1, True)
-    assert [each["sender"] for each in document(former)["owed"]] == [NEXT.address] * 2
+    assert [each["sender"] for each in document(former, 1)["owed"]] == [HEIR.address] * 2
 
 
 def test_a_run_that_failed_is_said_once_more_without_its_options(shell: Shell) -> None:
@@ -160,9 +162,13 @@ def test_a_run_that_failed_is_said_once_more_without_its_options(shell: Shell) -
     [
         (("deploy",), {}, 1, "operator"),
         (("deploy", "--operator", "0x12"), {}, 2, "EIP-55"),
+        (("deploy", "--operator", f"0x{0:040}"), {}, 2, "nobody's"),
+        ((*DEPLOY, "--token", STRANGER, "--no-tokens"), {}, 2, "contradict"),
+        ((*DEPLOY, "--token", STRANGER), {}, 1, "no token"),
         (("info",), {}, 2, "no record"),
-        (("info",), {"HOLDFAST_CHAIN_RPC_URL": ""}, 2, "rpc_url"),
-        (("info",), {"HOLDFAST_CHAIN_DEPLOYER_KEY": "0x12"}, 2, "deployer"),
+        (("info",), {"HOLDFAST_CHAIN_RPC_URL": ""}, 2, "missing: HOLDFAST_CHAIN_RPC_URL"),
+        (("info",), {"HOLDFAST_CHAIN_RPC_URL": "127.0.0.1"}, 2, "wrong: HOLDFAST_CHAIN_RPC_URL"),
+        (("info",), {"HOLDFAST_CHAIN_DEPLOYER_KEY": "0x12"}, 2, "HOLDFAST_CHAIN_DEPLOYER"),
         (DEPLOY, {"HOLDFAST_CHAIN_ID": "1", "HOLDFAST_CHAIN_DEPLOYER_PRIVATE_KEY": "0x" + "17" * 32}, 1, "31337"),
         (DEPLOY, {"HOLDFAST_CHAIN_ID": "1"}, 1, "Everybody knows"),
         (DEPLOY, {"HOLDFAST_CHAIN_DEPLOYER_PRIVATE_KEY": "0x12"}, 1, "key"),
@@ -178,4 +184,4 @@ def test_what_is_wrong_is_said_and_nothing_is_done(
     assert ran.exit_code == status, ran.output
     assert word in ran.stderr
     assert ADMIN.key not in ran.output
-    assert not list(tmp_path.glob("deployments/*.json"))
+    assert {each.name for each in tmp_path.glob("deployments/*")} <= {f"{CHAIN_ID}.lock"}

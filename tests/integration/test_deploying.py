@@ -1,6 +1,7 @@
 """Deploying to anvil: once is enough, whatever ends a run; what is refused."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
@@ -15,9 +16,11 @@ from domain.errors import (
     DeploymentUnderway,
     FactoryMissing,
     FeeAboveLimit,
+    NoSuchToken,
     RecordUnreadable,
     RoleVacant,
     TransactionPending,
+    TransactionReverted,
 )
 from providers.chain.condition import condition
 from providers.chain.deploying import FACTORY
@@ -72,7 +75,7 @@ async def test_a_chain_is_brought_to_what_is_wanted(office: Office) -> None:
     assert {each.role: each.address for each in found.roles} == {
         role: ACCOUNTS[role].address for role in ("operator", "pauser", "anchorer")
     }
-    assert found.tokens == {office.deployment.addresses.token: True}
+    assert [(each.address, each.allowed) for each in found.tokens] == [(office.deployment.addresses.token, True)]
     assert await sent(office.node) == TRANSACTIONS
 
 
@@ -84,6 +87,18 @@ async def test_a_second_time_sends_nothing(office: Office) -> None:
 
     assert office.deployment == first
     assert await sent(office.node) == TRANSACTIONS
+
+
+async def test_without_its_record_what_it_gave_is_taken_back(office: Office) -> None:
+    await office.deploy(wish(pauser=STRANGER, tokens=frozenset({FACTORY})))
+    elsewhere = Office(office.node, office.record.with_name("elsewhere"))
+
+    await elsewhere.deploy()
+
+    assert (await elsewhere.condition()).right
+    assert elsewhere.deployment.addresses == office.deployment.addresses
+    assert await elsewhere.holders("pauser") == {ACCOUNTS["pauser"].address}
+    assert not (await office.condition()).right
 
 
 async def test_without_its_record_it_is_found_again_and_watched_from_the_beginning(office: Office) -> None:
@@ -119,7 +134,47 @@ async def test_who_was_named_by_a_run_that_was_killed_has_nothing_in_the_end(off
 
     assert (await office.condition()).right
     assert await office.holders("operator") == {ACCOUNTS["operator"].address}
-    assert office.deployment.earlier == ()
+
+
+async def test_what_was_wrong_in_a_run_that_deployed_nothing_is_put_right(office: Office) -> None:
+    with pytest.raises(Killed):
+        await office.deploy(wish(admin=STRANGER, pauser=None), signer=Dying(office.node, 0, sent=False))
+
+    await office.deploy(Wish(admin=ADMIN.address, admin_delay=0), test_token=False)
+
+    assert (await office.condition()).right
+    assert office.deployment.made_with.admin == ADMIN.address
+    assert office.deployment.now.pauser == ADMIN.address
+    assert await sent(office.node) == TRANSACTIONS
+
+
+async def test_contracts_that_a_node_has_lost_are_not_deployed_elsewhere(office: Office) -> None:
+    await office.deploy()
+    before = office.deployment.addresses
+    await office.deploy(Wish(fee_recipient=STRANGER))
+    for address in (before.escrow, before.anchor):
+        await office.node.web3.provider.make_request("anvil_setCode", [address, "0x"])
+
+    with pytest.raises(TransactionReverted):
+        await office.deploy(Wish(), test_token=False)
+
+    assert office.deployment.addresses == before
+
+
+async def test_a_token_that_is_no_contract_is_refused(office: Office) -> None:
+    with pytest.raises(NoSuchToken, match=STRANGER):
+        await office.deploy(wish(tokens=frozenset({STRANGER})))
+
+    assert await sent(office.node) == 0
+
+
+async def test_a_record_of_another_chain_is_refused(office: Office) -> None:
+    await office.deploy()
+    office.deployment.model_copy(update={"chain_id": 1}).keep(office.record)
+    (office.record / "1.json").rename(office.record / f"{office.node.chain_id}.json")
+
+    with pytest.raises(RecordUnreadable, match="chain 1"):
+        await office.deploy()
 
 
 @pytest.mark.parametrize("at", [0, 1])
@@ -216,6 +271,16 @@ async def test_what_is_to_be_replaced_and_is_the_same_stays(office: Office) -> N
 
 async def test_a_record_that_can_not_be_kept_ends_it_before_anything_is_sent(office: Office) -> None:
     office.record.write_text("a file where a directory should be")
+
+    with pytest.raises(RecordUnreadable):
+        await office.deploy()
+
+    assert await sent(office.node) == 0
+
+
+async def test_a_record_that_can_not_be_replaced_ends_it_before_anything_is_sent(office: Office) -> None:
+    draft = office.record / f"{office.node.chain_id}.{os.getpid()}"
+    draft.mkdir(parents=True)
 
     with pytest.raises(RecordUnreadable):
         await office.deploy()

@@ -211,7 +211,7 @@ async def test_an_address_that_is_none_is_not_repeated(url: str) -> None:
 async def test_missing_settings_are_named() -> None:
     run = await verify(None)
 
-    assert run == Run(2, "", "The settings could not be read: missing or wrong: DATABASE_URL.\n")
+    assert run == Run(2, "", "The settings could not be read: missing: DATABASE_URL.\n")
 
 
 async def test_settings_that_can_not_be_parsed_are_named_without_their_value(url: str) -> None:

@@ -88,8 +88,8 @@ class Following:
         async def taken() -> str | None:
             try:
                 answer = await call(key)
-            except httpx2.TransportError:
-                # A lost answer: the key makes it safe to ask again.
+            except httpx2.TimeoutException:
+                # The key makes it safe to ask again.
                 return None
             if answer.status_code in LATER:
                 return None

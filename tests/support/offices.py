@@ -1,4 +1,4 @@
-"""Where somebody deploys, and who is named there."""
+"""A deployer with a record of their own, and people whom they name."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,23 +6,21 @@ from pathlib import Path
 from web3.types import BlockIdentifier
 
 from domain.chain import Address, Signer
-from providers.chain.administration import ROLES, Owed, role_id
+from providers.chain.administration import ROLES, Administration, Owed, role_id
 from providers.chain.condition import Condition, condition
-from providers.chain.deploying import Deployer
+from providers.chain.deploying import Deployer, administration
 from providers.chain.deployments import Deployment, Role, Wish
 from providers.chain.keys import from_key
 from providers.chain.node import Node
 from sandbox.chain import ACCOUNTS
 from tests.support.escrow import FEE_LIMIT, deployer, person, wish
 
-ADMIN, NEXT = ACCOUNTS["admin"], ACCOUNTS["receiver"]
+ADMIN, HEIR = ACCOUNTS["admin"], ACCOUNTS["receiver"]
 STRANGER, OTHER = person("stranger").address, person("other").address
 
 
 @dataclass(frozen=True)
 class Office:
-    """Where somebody deploys, and keeps the record."""
-
     node: Node
     record: Path
 
@@ -44,6 +42,9 @@ class Office:
         assert found is not None
         return found
 
+    def administration(self, signer: Signer) -> Administration:
+        return administration(self.node, signer, self.deployment, fee_limit=FEE_LIMIT, say=lambda _: None)
+
     async def condition(self) -> Condition:
         return await condition(self.node, self.deployment)
 
@@ -55,7 +56,7 @@ class Office:
 
     async def obey(self, owed: list[Owed]) -> None:
         for each in owed:
-            await self.node.send(from_key(NEXT.key), each.to, bytes.fromhex(each.data[2:]))
+            await self.node.send(from_key(HEIR.key), each.to, bytes.fromhex(each.data[2:]))
 
 
 async def sent(node: Node, which: BlockIdentifier = "latest") -> int:

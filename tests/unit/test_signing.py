@@ -19,7 +19,7 @@ from domain.errors import (
     ValueAboveLimit,
 )
 from providers.chain.keys import from_key, from_keystore, given, new_keystore
-from sandbox.chain import ACCOUNTS, CHAIN_ID
+from sandbox.chain import CHAIN_ID
 
 KEY = "0x" + "17" * 32
 KNOWN, STRANGER = "0x" + "11" * 20, "0x" + "22" * 20
@@ -120,12 +120,16 @@ def test_a_keystore_that_is_not_there_is_named(tmp_path: Path) -> None:
         from_keystore(tmp_path / "nowhere.json", "any")
 
 
-@pytest.mark.parametrize("chain_id", [1, 8453, 11155111])
-def test_a_key_that_everybody_knows_signs_for_a_chain_of_ones_own_alone(chain_id: int) -> None:
-    for account in ACCOUNTS.values():
-        assert given(CHAIN_ID, keystore=None, password=None, key=account.key).address == account.address
-        with pytest.raises(KeyPublic, match=account.address):
-            given(chain_id, keystore=None, password=None, key=account.key)
+@pytest.mark.parametrize("chain_id", [1, 1337, 8453])
+def test_a_key_that_everybody_knows_signs_for_a_local_chain_alone(chain_id: int) -> None:
+    Account.enable_unaudited_hdwallet_features()
+    words = " ".join(["test"] * 11 + ["junk"])
+    for index in range(20):
+        known = Account.from_mnemonic(words, account_path=f"m/44'/60'/0'/0/{index}")
+        key = known.key.to_0x_hex()
+        assert given(CHAIN_ID, keystore=None, password=None, key=key).address == known.address
+        with pytest.raises(KeyPublic, match=known.address):
+            given(chain_id, keystore=None, password=None, key=key)
 
     assert given(chain_id, keystore=None, password=None, key=KEY).address == from_key(KEY).address
 
