@@ -1,8 +1,13 @@
 """TCP ports on loopback: the stack's own, which are taken, and free ones that no outgoing connection will be given."""
 
+import fcntl
+import os
 import random
 import socket
+import tempfile
+from collections import deque
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Self
 
 from sandbox.errors import NoFreePort
@@ -12,6 +17,9 @@ LOOPBACK = "127.0.0.1"
 # gives none of these to an outgoing connection.
 _CANDIDATES = range(20_000, 32_000)
 _TRIES = 200
+# Until a server listens on its port, other processes that draw one must not draw the same: who drew it holds a lock.
+_DRAWN: deque[int] = deque()
+_HELD_AT_ONCE = 200
 
 
 def is_free(port: int) -> bool:
@@ -25,16 +33,32 @@ def is_free(port: int) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    """`count` different free ports, drawn at random so that stacks started side by side seldom meet."""
+    """`count` different free ports, which nobody else who draws some is given meanwhile."""
     draw = random.SystemRandom()
     found: set[int] = set()
     for _ in range(_TRIES):
         if len(found) == count:
             return list(found)
         port = draw.choice(_CANDIDATES)
-        if is_free(port):
+        if port not in found and is_free(port) and reserved(port):
             found.add(port)
     raise NoFreePort(_CANDIDATES)
+
+
+def reserved(port: int) -> bool:
+    """Whether the port is this process's to use; not while another lives that drew it, nor if it drew it lately itself."""
+    directory = Path(tempfile.gettempdir(), f"holdfast-ports-{os.geteuid()}")
+    directory.mkdir(mode=0o700, exist_ok=True)
+    lock = os.open(directory / str(port), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return False
+    _DRAWN.append(lock)
+    if len(_DRAWN) > _HELD_AT_ONCE:
+        os.close(_DRAWN.popleft())
+    return True
 
 
 def free_port() -> int:
