@@ -46,7 +46,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def reserved(port: int) -> bool:
-    """Whether the port is this process's to use; not while another lives that drew it, nor if it drew it lately itself."""
+    """Whether the port is this process's to use: not while another lives that drew it."""
     directory = Path(tempfile.gettempdir(), f"holdfast-ports-{os.geteuid()}")
     directory.mkdir(mode=0o700, exist_ok=True)
     lock = os.open(directory / str(port), os.O_RDWR | os.O_CREAT, 0o600)
