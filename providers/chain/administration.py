@@ -22,7 +22,7 @@ def role_id(role: Role) -> bytes:
     return keccak256(f"{role.upper()}_ROLE".encode())
 
 
-class Given(NamedTuple):
+class Granted(NamedTuple):
     """Who has each role, and the tokens that new payments may be in, whoever saw to it."""
 
     roles: Mapping[Role, frozenset[Address]]
@@ -35,7 +35,7 @@ def contracts_of(node: Node, deployed: Deployed) -> Mapping[Name, AsyncContract]
     return {"Escrow": node.contract("Escrow", addresses.escrow), "Anchor": node.contract("Anchor", addresses.anchor)}
 
 
-async def given(node: Node, deployed: Deployed) -> Given:
+async def granted(node: Node, deployed: Deployed) -> Granted:
     """All that the contracts ever told of, as far as it is so still."""
     contracts, roles = contracts_of(node, deployed), {}
     for role, name in ROLES.items():
@@ -46,7 +46,7 @@ async def given(node: Node, deployed: Deployed) -> Given:
     escrow = contracts["Escrow"]
     told = {each["args"]["token"] for each in await node.logs(escrow.events.TokenAllowed, deployed.block)}
     allowed = escrow.functions.allowed
-    return Given(roles, frozenset([each for each in told if await node.read(allowed(each))]))
+    return Granted(roles, frozenset([each for each in told if await node.read(allowed(each))]))
 
 
 def moment(seconds: int) -> str:
@@ -77,7 +77,7 @@ class Administration:
 
     async def bring_to(self, wanted: Wanted) -> None:
         """Give roles and allow tokens as wanted, and take back what others have beyond that."""
-        has = await given(self._node, self._deployed)
+        has = await granted(self._node, self._deployed)
         for role, name in ROLES.items():
             await self._give(role, self._contracts[name], wanted.of(role), has.roles[role])
         escrow, recipient = self._contracts["Escrow"], wanted.fee_recipient

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from domain.chain import Address
 from domain.values import Value
-from providers.chain.administration import ROLES, contracts_of, given, moment
+from providers.chain.administration import ROLES, contracts_of, granted, moment
 from providers.chain.deploying import InitCode, init_codes
 from providers.chain.deployments import Deployment, Role
 from providers.chain.node import Node
@@ -115,7 +115,7 @@ async def condition(node: Node, deployment: Deployment) -> Condition:
     )
     if not all(each.there for each in found.contracts):
         return found
-    has = await given(node, deployment)
+    has = await granted(node, deployment)
     escrow = contracts_of(node, deployment)["Escrow"].functions
     fee_recipient = await node.read(escrow.feeRecipient())
     return found.model_copy(

@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestServer
 from web3.types import RPCEndpoint
 
 from domain.errors import ChainDiffers, ProviderUnreachable, RequestRefusedByProvider
-from providers.chain.administration import given
+from providers.chain.administration import granted
 from providers.chain.node import Node, connected
 from sandbox.ports import free_port
 from tests.support.chains import fresh_chain
@@ -61,9 +61,9 @@ async def test_events_are_read_in_parts_where_a_node_does_not_tell_all_at_once(n
     await node.web3.provider.make_request(RPCEndpoint("anvil_mine"), [hex(1_000)])
 
     async with relayed(node, of_no_more_blocks_than(150)) as theirs:
-        in_parts = await given(theirs, deployment)
+        in_parts = await granted(theirs, deployment)
 
-    assert in_parts == await given(node, deployment)
+    assert in_parts == await granted(node, deployment)
     assert in_parts.tokens == {deployment.addresses.token}
 
 
@@ -72,7 +72,7 @@ async def test_a_node_that_tells_no_events_is_not_asked_for_ever(node: Node) -> 
 
     async with relayed(node, of_no_more_blocks_than(-1)) as theirs:
         with pytest.raises(RequestRefusedByProvider, match="range is too large"):
-            await given(theirs, deployment)
+            await granted(theirs, deployment)
 
 
 def of_no_more_blocks_than(most: int) -> Change:
