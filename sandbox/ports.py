@@ -1,13 +1,9 @@
 """TCP ports on loopback: the stack's own, which are taken, and free ones that no outgoing connection will be given."""
 
-import fcntl
-import os
 import random
 import socket
-import tempfile
 from collections import deque
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Self
 
 from sandbox.errors import NoFreePort
@@ -17,8 +13,9 @@ LOOPBACK = "127.0.0.1"
 # gives none of these to an outgoing connection.
 _CANDIDATES = range(20_000, 32_000)
 _TRIES = 200
-# Until a server listens on its port, other processes that draw one must not draw the same: who drew it holds a lock.
-_DRAWN: deque[int] = deque()
+# Until a server listens on its TCP port, other processes that draw one must not draw the same: who drew it holds the
+# UDP port of the same number, which nobody here uses, and the kernel frees it when its process ends.
+_DRAWN: deque[socket.socket] = deque()
 _HELD_AT_ONCE = 200
 
 
@@ -47,17 +44,15 @@ def free_ports(count: int) -> list[int]:
 
 def reserved(port: int) -> bool:
     """Whether the port is this process's to use: not while another lives that drew it."""
-    directory = Path(tempfile.gettempdir(), f"holdfast-ports-{os.geteuid()}")
-    directory.mkdir(mode=0o700, exist_ok=True)
-    lock = os.open(directory / str(port), os.O_RDWR | os.O_CREAT, 0o600)
+    mark = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
+        mark.bind((LOOPBACK, port))
+    except OSError:
+        mark.close()
         return False
-    _DRAWN.append(lock)
+    _DRAWN.append(mark)
     if len(_DRAWN) > _HELD_AT_ONCE:
-        os.close(_DRAWN.popleft())
+        _DRAWN.popleft().close()
     return True
 
 
