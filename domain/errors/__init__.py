@@ -34,7 +34,7 @@ HoldfastError
 │                              TransactionReverted  TokenDomainUnknown
 ├── DeploymentRefused          KeyUnreadable  KeyPublic  PasswordTooShort  RoleVacant  NoSuchToken  AdminOnRecord
 │                              FactoryMissing  DeploymentLost  RecordUnreadable  DeploymentUnderway
-│                              TransactionPending  NotNextAdmin  NotYetAdmin: told on the command line
+│                              TransactionPending  EtherShort  NotNextAdmin  NotYetAdmin: told on the command line
 ├── ProviderUnreachable        transient: nobody knows whether it happened; repeat with the same key
 └── ProviderKeySpent           it did not happen yet; repeat after a while, with another key
 """
@@ -122,6 +122,7 @@ from domain.errors.chain import (
     ContractUnknown,
     DeploymentLost,
     DeploymentUnderway,
+    EtherShort,
     FactoryMissing,
     FeeAboveLimit,
     KeyPublic,
@@ -217,6 +218,7 @@ __all__ = [
     "DiscountUsedUp",
     "EmailTaken",
     "EntryUnbalanced",
+    "EtherShort",
     "FactoryMissing",
     "FeeAboveLimit",
     "Forbidden",

@@ -99,3 +99,8 @@ class DeploymentUnderway(DeploymentRefused):
 class TransactionPending(DeploymentRefused):
     code = "transaction_pending"
     sentence = "A transaction of {sender} waits to be mined; come again when it is, or replace it."
+
+
+class EtherShort(DeploymentRefused):
+    code = "ether_short"
+    sentence = "{sender} has {has} wei, and its next transaction may cost {cost}; send it some, and come again."

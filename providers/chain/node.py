@@ -16,6 +16,7 @@ from contracts import Name, artifact
 from domain.chain import Address, Signer, Transaction
 from domain.errors import (
     ChainDiffers,
+    EtherShort,
     ProviderUnreachable,
     RequestRefusedByProvider,
     TransactionPending,
@@ -97,8 +98,8 @@ class Node:
     async def send(self, signer: Signer, to: Address, data: bytes) -> TxReceipt:
         """Send, and wait until it is mined: for what may be sent anew if the answer is lost, as no money's move may.
 
-        Raises TransactionPending while an earlier one of the signer's waits, and TransactionReverted when it would have
-        no effect, or had none.
+        Raises TransactionPending while an earlier one of the signer's waits, EtherShort when the signer can't pay for
+        it, and TransactionReverted when it would have no effect, or had none.
         """
         with translated():
             eth, sender = self.web3.eth, self.web3.to_checksum_address(signer.address)
@@ -109,6 +110,9 @@ class Node:
             gas = int(await eth.estimate_gas(call) * _GAS_MARGIN)  # type: ignore[arg-type]
             base = (await eth.get_block("latest"))["baseFeePerGas"]
             tip = await eth.max_priority_fee
+            price = 2 * base + tip
+            if (has := await eth.get_balance(sender)) < gas * price:
+                raise EtherShort(sender=signer.address, has=has, cost=gas * price)
             signed = await signer.sign(
                 Transaction(
                     chain_id=self.chain_id,
@@ -116,7 +120,7 @@ class Node:
                     to=to,
                     data=data,
                     gas=gas,
-                    max_fee_per_gas=2 * base + tip,
+                    max_fee_per_gas=price,
                     max_priority_fee_per_gas=tip,
                 )
             )

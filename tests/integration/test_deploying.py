@@ -14,6 +14,7 @@ from domain.errors import (
     AdminOnRecord,
     DeploymentLost,
     DeploymentUnderway,
+    EtherShort,
     FactoryMissing,
     FeeAboveLimit,
     NoSuchToken,
@@ -199,6 +200,15 @@ async def test_nothing_is_sent_while_a_transaction_waits(office: Office) -> None
         await office.deploy()
 
     assert await sent(office.node, "pending") == 1
+
+
+async def test_who_has_too_little_ether_is_told_whom_to_send_it(office: Office) -> None:
+    await office.node.web3.provider.make_request("anvil_setBalance", [ADMIN.address, hex(10**9)])
+
+    with pytest.raises(EtherShort, match=f"{ADMIN.address} has 1000000000 wei"):
+        await office.deploy()
+
+    assert await sent(office.node) == 0
 
 
 async def test_of_two_at_once_one_is_told_to_come_again(office: Office) -> None:

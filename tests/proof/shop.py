@@ -11,7 +11,7 @@ import httpx2
 from domain.books import ProviderPayment
 from domain.orders import Role
 from tests.proof.model import Answer, Card, Done, Order, Refused, place
-from tests.support.arena import NOT_FINAL, Arena, eventually, order_body, same
+from tests.support.arena import Arena, answered, order_body, same
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +51,7 @@ class Shop:
         """The id of the new order, or None when it was rightly refused."""
         self.sound = False
         key, body = str(uuid.uuid4()), order_body(self.product, quantity, card=card, capture=capture)
-
-        async def settled() -> httpx2.Response | None:
-            answer = await self.arena.post("/v1/orders", body, key=key)
-            return None if answer.status_code in NOT_FINAL else answer
-
-        answer = await eventually(settled, seconds=60)
+        answer = await answered(lambda: self.arena.post("/v1/orders", body, key=key))
         order, wanted = place(quantity, card, capture, self.available)
         self._compare("place", answer, wanted, success=201)
         if order is None:

@@ -10,7 +10,7 @@ import pytest
 
 from domain.orders import Role
 from tests.proof.sizes import sized
-from tests.support.arena import Arena, eventually, order_body
+from tests.support.arena import Arena, answered, eventually, order_body
 
 BUYERS = sized(120, 600)
 PIECES = 25
@@ -26,7 +26,7 @@ async def test_exactly_what_there_is_gets_sold(arena: Arena) -> None:
     double["items"] = double["items"] * 2
 
     answers = await asyncio.gather(
-        *(_answered(arena, double if buyer % 6 == 0 else order_body(product)) for buyer in range(BUYERS))
+        *(_placed(arena, double if buyer % 6 == 0 else order_body(product)) for buyer in range(BUYERS))
     )
 
     accepted = [answer.json()["id"] for answer in answers if answer.status_code in {201, 202}]
@@ -44,16 +44,14 @@ async def test_exactly_what_there_is_gets_sold(arena: Arena) -> None:
     assert len((await arena.get("/v1/orders?limit=100", Role.ADMIN))["data"]) == len(sold)
 
 
-async def _answered(arena: Arena, body: dict[str, Any]) -> httpx2.Response:
+async def _placed(arena: Arena, body: dict[str, Any]) -> httpx2.Response:
     """Who is told to come again does so, with the same key."""
     key = str(uuid4())
-
-    async def answered() -> httpx2.Response | None:
-        answer = await arena.post("/v1/orders", body, key=key)
-        return None if answer.status_code == 503 else answer
-
-    answer: httpx2.Response = await eventually(answered, seconds=PATIENCE_SECONDS)
-    return answer
+    return await answered(
+        lambda: arena.post("/v1/orders", body, key=key),
+        seconds=PATIENCE_SECONDS,
+        enough=lambda answer: answer.status_code != 503,
+    )
 
 
 async def _ended(arena: Arena, order_id: str) -> dict[str, Any] | None:

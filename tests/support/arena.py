@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -38,8 +38,6 @@ ADDRESS = {
 }
 # A deadline in seconds that a few calls keep even on a busy machine.
 SOON = 5
-# The call is accepted, or was too much for a busy machine: asked again with its key it is answered for good.
-NOT_FINAL = {202, 503}
 # In seconds, between two looks at what somebody waits for.
 LONGEST_PAUSE = 0.15
 
@@ -61,6 +59,27 @@ async def eventually(
         assert asyncio.get_running_loop().time() < give_up, why
         await asyncio.sleep(pause)
         pause = max(pause, min(1.2 * pause, LONGEST_PAUSE))
+
+
+def is_final(answer: httpx2.Response) -> bool:
+    """Not when the call is only accepted, or was too much for a busy machine: asked again it is answered for good."""
+    return answer.status_code not in {202, 503}
+
+
+async def answered(
+    call: Callable[[], Awaitable[httpx2.Response]],
+    *,
+    seconds: float = 60.0,
+    enough: Callable[[httpx2.Response], bool] = is_final,
+) -> httpx2.Response:
+    """The first answer that is enough, to a call that is made again and again with its key."""
+
+    async def asked() -> httpx2.Response | None:
+        answer = await call()
+        return answer if enough(answer) else None
+
+    answer: httpx2.Response = await eventually(asked, seconds=seconds)
+    return answer
 
 
 @dataclass
@@ -163,13 +182,7 @@ class Arena:
     async def placed(self, product: str, quantity: int = 1, **other: Any) -> httpx2.Response:
         """The final answer to a placing call, which is repeated with its key."""
         key = str(uuid.uuid4())
-
-        async def settled() -> httpx2.Response | None:
-            answer = await self.place(product, quantity, key=key, **other)
-            return None if answer.status_code in NOT_FINAL else answer
-
-        answer: httpx2.Response = await eventually(settled, seconds=60)
-        return answer
+        return await answered(lambda: self.place(product, quantity, key=key, **other))
 
     async def command(
         self,
@@ -197,13 +210,11 @@ class Arena:
         """The final answer to a command that is repeated with its key: the order may be busy, or the machine."""
         key = key or str(uuid.uuid4())
 
-        async def settled() -> httpx2.Response | None:
-            answer = await self.command(order, verb, who, key, **body)
+        def enough(answer: httpx2.Response) -> bool:
             busy = answer.status_code == 409 and answer.json()["code"] == "order_busy"
-            return None if busy or answer.status_code in NOT_FINAL else answer
+            return is_final(answer) and not busy
 
-        answer: httpx2.Response = await eventually(settled, seconds=patience)
-        return answer
+        return await answered(lambda: self.command(order, verb, who, key, **body), seconds=patience, enough=enough)
 
     async def order(self, order_id: str) -> Any:
         return await self.get(f"/v1/orders/{order_id}", Role.ADMIN)

@@ -12,7 +12,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from domain.books import ProviderPayment
 from domain.orders import Role
-from tests.support.arena import NOT_FINAL, Arena, eventually, same
+from tests.support.arena import Arena, answered, eventually, same
 from workflows.names import order_workflow_id
 
 One = TypeVar("One")
@@ -80,13 +80,7 @@ class Command:
 
     async def say(self, arena: Arena, order_id: str, key: str) -> httpx2.Response:
         """The final answer: the call is repeated with its key until there is one."""
-
-        async def answered() -> httpx2.Response | None:
-            answer = await arena.command(order_id, self.verb, self.who, key, **self._body)
-            return None if answer.status_code in NOT_FINAL else answer
-
-        answer: httpx2.Response = await eventually(answered, seconds=60)
-        return answer
+        return await answered(lambda: arena.command(order_id, self.verb, self.who, key, **self._body))
 
     async def won(self, arena: Arena, order_id: str, key: str, answer: httpx2.Response) -> bool:
         """Whether it was done. A final answer is the same when it is asked for again; `order_busy` is not final."""
