@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.ids import new_id
 from db.tables import Account, Cart, CartItem, Product, Stock
+from domain.accounts import AccountStatus
 from domain.carts import MAX_ITEMS, MAX_OPEN, MAX_PIECES, CartItemView, CartStatus, CartView
 from domain.errors import (
     CartChanged,
@@ -40,11 +41,20 @@ async def begin(session: AsyncSession, buyer_id: str, at: datetime) -> Cart:
 
 
 async def own(session: AsyncSession, buyer_id: str, cart_id: str, *, lock: bool = False) -> Cart:
-    """Raises ResourceNotFound, also for another's cart."""
+    """Raises ResourceNotFound, also for another's cart.
+
+    To be locked, it has to be somebody's: its account is locked against an erasure, which empties the cart.
+    """
+    gone = lock and not await _lives(session, buyer_id)
     cart = await session.get(Cart, cart_id, with_for_update=lock or None)
-    if cart is None or cart.buyer_id != buyer_id:
+    if gone or cart is None or cart.buyer_id != buyer_id:
         raise ResourceNotFound(resource="cart", id=cart_id)
     return cart
+
+
+async def _lives(session: AsyncSession, buyer_id: str) -> bool:
+    living = select(Account.id).where(Account.id == buyer_id, Account.status != AccountStatus.ERASED)
+    return await session.scalar(living.with_for_update(read=True, key_share=True)) is not None
 
 
 async def put(session: AsyncSession, cart: Cart, product_id: str, quantity: int, at: datetime) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     String,
     any_,
     bindparam,
+    delete,
     false,
     literal,
     null,
@@ -31,6 +32,8 @@ from db.commands import NOTHING_KEPT
 from db.tables import (
     Account,
     AccountChangeRow,
+    Cart,
+    CartItem,
     CommandOutcome,
     Incident,
     Mail,
@@ -139,6 +142,7 @@ def _blanking(owned: _Owned) -> list[Executable]:
         *_payments(owned),
         *_staff_notes(owned),
         *_offers(owned),
+        *_wishes(owned),
     ]
 
 
@@ -184,6 +188,12 @@ def _staff_notes(owned: _Owned) -> list[Executable]:
 def _offers(owned: _Owned) -> list[Executable]:
     """A seller who is gone sells nothing."""
     return [catalogue.withdrawal(owned.account_id)]
+
+
+def _wishes(owned: _Owned) -> list[Executable]:
+    """What somebody wanted to buy, and did not."""
+    open_carts = select(Cart.id).where(Cart.buyer_id == owned.account_id, Cart.order_id.is_(None))
+    return [delete(CartItem).where(CartItem.cart_id.in_(open_carts))]
 
 
 def _among(column: InstrumentedAttribute[str], ids: Sequence[str]) -> ColumnElement[bool]:

@@ -11,13 +11,16 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import func, select
 
-from db import incidents
+from db import erasure, incidents
+from db.accounts import Cause
 from db.session import Database
 from db.tables import BrowserSession, LoginCounter, RefreshToken
 from domain.incidents import IncidentKind
 from domain.orders import Role
 from tests.support.arena import Arena, eventually, order_body
+from tests.support.carts import check_out, in_it, new_cart, put, seen
 from tests.support.front_desk import PASSWORD, told
+from tests.support.locks import until_waiting
 from tests.support.marks import MARK, MARKED, holding
 
 EMAIL = f"{MARK}@example.com"
@@ -199,6 +202,40 @@ async def test_an_order_and_the_erasure_of_its_buyer_at_once_end_in_one_of_them(
             await arena.until(order, payment_status="refunded")
         await eventually(partial(gone, buyer))
     assert await holding(owner_dsn, MARK) == set()
+
+
+async def test_what_somebody_wanted_goes_and_what_was_bought_stays(arena: Arena) -> None:
+    buyer = Buyer(arena)
+    await buyer.register()
+    who, product = (buyer.id, Role.BUYER), await arena.product()
+    bought, wanted = await new_cart(arena, (product, 1), who=who), await new_cart(arena, (product, 2), who=who)
+    order = (await check_out(arena, bought, who=who)).json()
+    for verb, somebody in (("ship", Role.SELLER), ("deliver", buyer.id)):
+        await arena.insist(order, verb, somebody)
+
+    await eventually(partial(gone, buyer))
+
+    # A token outlives its account for a quarter of an hour.
+    assert in_it(await seen(arena, bought, who)) == [(product, 1)]
+    assert in_it(await seen(arena, wanted, who)) == []
+    assert told(await put(arena, wanted, product, who=who)) == (404, "not_found")
+
+
+async def test_nothing_is_put_into_a_cart_while_its_buyer_is_erased(
+    arena: Arena, database: Database, owner_dsn: str
+) -> None:
+    buyer = Buyer(arena)
+    await buyer.register()
+    who, product = (buyer.id, Role.BUYER), await arena.product()
+    cart = await new_cart(arena, who=who)
+
+    async with database.transaction() as session:
+        await erasure.erase(session, buyer.id, Cause(at=datetime.now(UTC), correlation_id="test"))
+        putting = asyncio.create_task(put(arena, cart, product, who=who))
+        await until_waiting(owner_dsn)
+
+    assert told(await putting) == (404, "not_found")
+    assert in_it(await seen(arena, cart, who)) == []
 
 
 async def gone(buyer: Buyer) -> bool:
