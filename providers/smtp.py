@@ -9,6 +9,7 @@ from email.policy import SMTP as LINES
 from enum import StrEnum
 
 import aiosmtplib
+import idna
 
 from domain.mails import Away, Deferred, Delivered, Letter, Outcome, Rejected
 
@@ -42,7 +43,7 @@ class SmtpPost:
 
     def __init__(self, server: Server, *, sender: str, name: str) -> None:
         self._server = server
-        self._from = Address(display_name=name, addr_spec=sender)
+        self._from = _address(sender, name)
 
     async def deliver(self, letter: Letter) -> Outcome:
         try:
@@ -60,7 +61,7 @@ class SmtpPost:
     def _message(self, letter: Letter) -> EmailMessage:
         message = EmailMessage(policy=LINES)
         message["From"] = self._from
-        message["To"] = Address(addr_spec=letter.to)
+        message["To"] = _address(letter.to)
         message["Subject"] = " ".join(letter.subject.split())
         message["Date"] = letter.date
         message["Message-ID"] = letter.message_id
@@ -85,6 +86,15 @@ class SmtpPost:
             # Otherwise the machine's own name is looked up, which can take long.
             local_hostname=self._from.domain,
         )
+
+
+def _address(spec: str, name: str = "") -> Address:
+    """With its domain in ASCII (IDNA 2008), for servers without SMTPUTF8 take no other. Raises ValueError for none."""
+    username, _, domain = spec.rpartition("@")
+    if not (username and domain):
+        raise ValueError
+    # Of the whole `spec` the standard library takes ASCII only.
+    return Address(name, username, domain if domain.isascii() else idna.encode(domain, uts46=True).decode())
 
 
 def _outcome(error: Exception) -> Outcome:

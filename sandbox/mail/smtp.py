@@ -48,10 +48,11 @@ class Handler:
 
 
 @asynccontextmanager
-async def serving_smtp(inbox: Inbox, port: int) -> AsyncIterator[None]:
+async def serving_smtp(inbox: Inbox, port: int, *, smtputf8: bool = True) -> AsyncIterator[None]:
+    """`smtputf8` tells whether it takes addresses that are not ASCII (RFC 6531)."""
     handler = Handler(inbox)
     server = await asyncio.get_running_loop().create_server(
-        lambda: SMTP(handler, hostname="holdfast.invalid", enable_SMTPUTF8=True), LOOPBACK, port
+        lambda: SMTP(handler, hostname="holdfast.invalid", enable_SMTPUTF8=smtputf8), LOOPBACK, port
     )
     try:
         yield
