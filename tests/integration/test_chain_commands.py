@@ -121,7 +121,7 @@ def test_a_key_from_a_keystore_signs(shell: Shell, tmp_path: Path) -> None:
     again = shell.chain("new-key", str(file), given="battery staple\n")
     short = shell.chain("new-key", str(file.with_name("short.json")), given="\n")
 
-    assert "funds" in poor.stderr.lower()
+    assert poor.stderr.startswith(f"{made.stdout.strip()} has 0 wei")
     assert (poor.exit_code, rich.exit_code, shut.exit_code, again.exit_code) == (1, 0, 1, 2)
     assert "another password" in shut.stderr
     assert "exists" in again.stderr
