@@ -1,5 +1,6 @@
 """TCP ports on loopback: the stack's own, which are taken, and free ones that no outgoing connection will be given."""
 
+import os
 import random
 import socket
 from collections import deque
@@ -15,7 +16,7 @@ _CANDIDATES = range(20_000, 32_000)
 _TRIES = 200
 # Until a server listens on its TCP port, other processes that draw one must not draw the same: who drew it holds the
 # UDP port of the same number, which nobody here uses, and the kernel frees it when its process ends.
-_DRAWN: deque[socket.socket] = deque()
+_DRAWN: deque[int] = deque()
 _HELD_AT_ONCE = 200
 
 
@@ -50,9 +51,9 @@ def reserved(port: int) -> bool:
     except OSError:
         mark.close()
         return False
-    _DRAWN.append(mark)
+    _DRAWN.append(mark.detach())
     if len(_DRAWN) > _HELD_AT_ONCE:
-        _DRAWN.popleft().close()
+        os.close(_DRAWN.popleft())
     return True
 
 
