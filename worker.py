@@ -115,10 +115,9 @@ def mailing(settings: Settings, database: Database) -> MailActivities | None:
         None if password is None else password.get_secret_value(),
         settings.smtp_timeout,
     )
-    letters = Letters(
-        shop=settings.shop_name, domain=settings.mail_from.rpartition("@")[2], locale=settings.mail_locale
-    )
-    return MailActivities(database, SmtpPost(server, sender=settings.mail_from, name=settings.shop_name), letters)
+    post = SmtpPost(server, sender=settings.mail_from, name=settings.shop_name)
+    letters = Letters(shop=settings.shop_name, domain=post.domain, locale=settings.mail_locale)
+    return MailActivities(database, post, letters)
 
 
 def orders_worker(

@@ -45,6 +45,11 @@ class SmtpPost:
         self._server = server
         self._from = _address(sender, name)
 
+    @property
+    def domain(self) -> str:
+        """The sender's, in ASCII."""
+        return self._from.domain
+
     async def deliver(self, letter: Letter) -> Outcome:
         try:
             message = self._message(letter)
@@ -84,17 +89,17 @@ class SmtpPost:
             # For each command.
             timeout=server.timeout / 2,
             # Otherwise the machine's own name is looked up, which can take long.
-            local_hostname=self._from.domain,
+            local_hostname=self.domain,
         )
 
 
 def _address(spec: str, name: str = "") -> Address:
     """With its domain in ASCII (IDNA 2008), for servers without SMTPUTF8 take no other. Raises ValueError for none."""
     username, _, domain = spec.rpartition("@")
-    if not (username and domain):
+    if not username:
         raise ValueError
-    # Of the whole `spec` the standard library takes ASCII only.
-    return Address(name, username, domain if domain.isascii() else idna.encode(domain, uts46=True).decode())
+    # In one piece the standard library takes it only if its name is ASCII too.
+    return Address(name, username, idna.encode(domain, uts46=True).decode())
 
 
 def _outcome(error: Exception) -> Outcome:

@@ -111,8 +111,6 @@ class Node:
             base = (await eth.get_block("latest"))["baseFeePerGas"]
             tip = await eth.max_priority_fee
             price = 2 * base + tip
-            if (has := await eth.get_balance(sender)) < gas * price:
-                raise EtherShort(sender=signer.address, has=has, cost=gas * price)
             signed = await signer.sign(
                 Transaction(
                     chain_id=self.chain_id,
@@ -124,6 +122,8 @@ class Node:
                     max_priority_fee_per_gas=tip,
                 )
             )
+            if (has := await eth.get_balance(sender)) < gas * price:
+                raise EtherShort(sender=signer.address, has=has, cost=gas * price)
             await eth.send_raw_transaction(signed.raw)
             receipt = await eth.wait_for_transaction_receipt(HexStr(signed.hash), _MINED_WITHIN, _POLL)
         if receipt["status"] != 1:
