@@ -28,7 +28,7 @@ from domain.ids import OrderId, RequestId
 from domain.incidents import IncidentKind
 from domain.ledger import capture_entry
 from domain.orders import ORDER_MOVES, Command, OrderState, OrderStatus
-from domain.payments import OPEN_STATES, AttemptStatus, CaptureMode, OperationKind, OperationState
+from domain.payments import ATTEMPT_KINDS, OPEN_STATES, AttemptStatus, CaptureMode, OperationKind, OperationState
 from domain.values import Value
 
 
@@ -80,18 +80,25 @@ class AttemptActivities:
             if ORDER_MOVES.is_terminal(order.status):
                 raise OrderClosed(status=order.status)
             payment.capture = choice.capture
-            if await session.get(PaymentAttempt, (payment.id, step.number)) is None:
-                payments.open_attempt(session, payment, step.number, choice, step.at)
+            attempt = await session.get(PaymentAttempt, (payment.id, step.number))
+            if attempt is None:
+                attempt = payments.open_attempt(session, payment, step.number, choice, step.at)
                 await payments.restate(session, payment, step.at)
-            return payments.authorize_request(payment, choice, step.number)
+            return payments.authorize_request(payment, choice, step.number, attempt.created)
 
     @activity.defn(name="attempts.record")
     async def record(self, step: RecordAttempt) -> OrderState:
-        """Write what the provider said; money that was authorized or captured confirms the order."""
+        """Write what the provider said; money that was authorized or captured confirms the order.
+
+        Money for an order that has ended without it is a person's matter, and nothing else.
+        """
         command = Answering(request_id=step.request_id, order_id=step.request.order_id, name="pay", at=step.at)
         async with answering(self._database, command) as session:
             order, payment = await orders.lock_with_payment(session, step.request.order_id)
             attempts, operations = await payments.tried(session, payment.id)
+            if _is_late(step.outcome, order, operations):
+                await incidents.report(session, IncidentKind.MONEY_AFTER_END, order.id, step.at, step.outcome.reference)
+                return await keep_answer(session, command)
             attempt = attempts[step.number]
             operation = await _operation(session, step, payment, operations)
             before, taken_before = attempt.status, _taken(operations)
@@ -110,6 +117,12 @@ class AttemptActivities:
                 await _resolve(session, step, step.resolved.command)
             # An attempt's first outcome answers the command and stays; a later one only moves the order on.
             return await keep_answer(session, command)
+
+
+def _is_late(outcome: PaymentOutcome, order: Order, operations: list[PaymentOperation]) -> bool:
+    money = isinstance(outcome, Authorized | Captured)
+    had = any(each.kind in ATTEMPT_KINDS and each.state is OperationState.SUCCEEDED for each in operations)
+    return money and not had and ORDER_MOVES.is_terminal(order.status)
 
 
 def _taken(operations: list[PaymentOperation]) -> bool:

@@ -169,7 +169,7 @@ def _placed(order: Order, payment: Payment, placement: Placement) -> PlacedOrder
     free = order.total == 0
     return PlacedOrder(
         payment_deadline=order.payment_deadline,
-        first_attempt=None if free else payments.authorize_request(payment, placement.payment, 1),
+        first_attempt=None if free else payments.authorize_request(payment, placement.payment, 1, payment.created),
         free=OrderState(order_id=order.id, status=order.status, payment_status=payment.status) if free else None,
     )
 

@@ -4,7 +4,7 @@ And it lets go of Idempotency-Keys that were kept for long enough.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -14,6 +14,7 @@ from temporalio import activity
 from activities.telling import tell_commands, tell_refund
 from db import commands, incidents, payments, refunds, webhooks
 from db.commands import Owed
+from db.payments import Waiting
 from db.session import Database
 from db.webhooks import Unheard
 from domain.errors import WorkflowsUnavailable
@@ -69,13 +70,11 @@ class SweepActivities:
         swept = step.swept or step.at - _FIRST
         async with self._database.transaction() as session:
             unheard = await webhooks.unheard(session, step.at - UNHEARD)
-            told = {each.order_id for each in unheard}
             waiting = await payments.waiting(session)
             to_tell = await _refunds_to_tell(session, unheard, swept, step.at)
             overdue = await refunds.open_that_reach(session, OVERDUE, swept, step.at)
             owed = await commands.owed(session, step.at - OWED)
-        to_wake = [each.order_id for each in waiting if each.order_id in told or due(each.since, swept, step.at)]
-        orders = await _all_woken(self._waker.order, to_wake)
+        orders = await _all_woken(self._waker.order, _to_wake(waiting, unheard, swept, step.at))
         refunds_woken = await _all_woken(partial(tell_refund, self._database, self._waker), to_tell)
         told_again = await self._tell(owed)
         answers = [*orders.items(), *((to_tell[refund], there) for refund, there in refunds_woken.items())]
@@ -90,6 +89,7 @@ class SweepActivities:
             lost = tuple(order for order, there in orders.items() if there is False and order in still)
             unknown = [each.order_id for each in waiting if each.unknown and step.at - each.since > UNKNOWN_AGE]
             reported = [await incidents.report(session, _LOST, order, step.at) for order in lost]
+            reported += [await webhooks.report_late(session, each, step.at) for each in unheard if _late(each, orders)]
             reported += [await incidents.report(session, _UNKNOWN, order, step.at) for order in unknown]
             reported += [await incidents.report(session, _OVERDUE, each.refund_id, step.at) for each in overdue]
             reported += [await _give_up(session, each, step.at) for each in owed if _too_old(each, told_again, step.at)]
@@ -112,6 +112,17 @@ class SweepActivities:
         except TimeoutError:
             activity.logger.warning("not all of %d commands could be told in time", len(owed))
             return set()
+
+
+def _to_wake(waiting: Sequence[Waiting], unheard: Sequence[Unheard], swept: datetime, at: datetime) -> set[str]:
+    told = {each.order_id for each in unheard}
+    of_payments = {each.order_id for each in waiting if each.order_id in told or due(each.since, swept, at)}
+    return of_payments | {each.order_id for each in unheard if each.news}
+
+
+def _late(webhook: Unheard, orders: Mapping[str, bool | None]) -> bool:
+    """Whether it tells of money, and its order has no workflow any more."""
+    return webhook.paid and orders.get(webhook.order_id) is False
 
 
 async def _refunds_to_tell(

@@ -46,20 +46,20 @@ async def lock_of_order(session: AsyncSession, order_id: str) -> Payment:
     return payment
 
 
-def open_attempt(session: AsyncSession, payment: Payment, number: int, choice: Choice, at: datetime) -> None:
+def open_attempt(session: AsyncSession, payment: Payment, number: int, choice: Choice, at: datetime) -> PaymentAttempt:
     """Write a new attempt with its intended operation, before the provider is asked."""
     kind = attempt_kind(choice.capture)
     key = operation_key(payment.order_id, number, kind)
-    session.add(
-        PaymentAttempt(
-            payment_id=payment.id,
-            number=number,
-            payment_method_id=choice.payment_method_id,
-            status=AttemptStatus.PROCESSING,
-            created=at,
-        )
+    attempt = PaymentAttempt(
+        payment_id=payment.id,
+        number=number,
+        payment_method_id=choice.payment_method_id,
+        status=AttemptStatus.PROCESSING,
+        created=at,
     )
+    session.add(attempt)
     session.add(_intended(payment, kind, key=key, amount=payment.amount, attempt=number, at=at))
+    return attempt
 
 
 # Stands as the provider of what nobody was asked for.
@@ -208,8 +208,8 @@ async def intend_next(
     return await intend(session, payment, kind, key=key, amount=amount, attempt=attempt.number, at=at)
 
 
-def authorize_request(payment: Payment, choice: Choice, number: int) -> AuthorizeRequest:
-    """What the provider is asked for an attempt."""
+def authorize_request(payment: Payment, choice: Choice, number: int, at: datetime) -> AuthorizeRequest:
+    """What the provider is asked for an attempt that was opened at that time."""
     return AuthorizeRequest(
         provider=payment.provider,
         key=operation_key(payment.order_id, number, attempt_kind(choice.capture)),
@@ -222,6 +222,7 @@ def authorize_request(payment: Payment, choice: Choice, number: int) -> Authoriz
         since=payment.created,
         reference=payment.reference,
         look_first=number > 1 and payment.reference is None,
+        asked=at,
     )
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import select, update
+from sqlalchemy import false, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -11,7 +11,7 @@ from db import incidents
 from db.tables import InboundWebhook, Payment, PaymentOperation, Refund, WebhookState
 from domain.gateway import InboundEvent, MovedOutside
 from domain.incidents import IncidentKind
-from domain.payments import OperationState
+from domain.payments import TAKEN, OperationState, PaymentStatus
 
 # How many a sweep sees to at once.
 _MOST = 1000
@@ -33,6 +33,7 @@ async def store(session: AsyncSession, event: InboundEvent, at: datetime) -> Web
             order_id=order_id,
             refund_id=event.refund_id,
             payload=event.kept,
+            paid=event.paid,
             state=first,
             received=at,
             settled=at if done else None,
@@ -62,12 +63,18 @@ async def settle(session: AsyncSession, event: InboundEvent, state: WebhookState
 
 
 class Unheard(NamedTuple):
-    """A stored webhook about one of our orders that nothing came of yet."""
+    """A stored webhook about one of our orders that nothing came of yet.
+
+    It is `news` to the order's workflow however the payment stands, for none was told of it; or, while money is only
+    held, for what superseded it may have ended otherwise. `paid` when it says that money was taken.
+    """
 
     provider: str
     event_id: str
     order_id: str
     refund_id: str | None
+    news: bool
+    paid: bool
 
 
 async def unheard(session: AsyncSession, before: datetime) -> list[Unheard]:
@@ -75,17 +82,30 @@ async def unheard(session: AsyncSession, before: datetime) -> list[Unheard]:
 
     Those that were superseded when they came are among them once: what superseded them may have ended otherwise.
     """
+    received, held = InboundWebhook.state == WebhookState.RECEIVED, Payment.status == PaymentStatus.AUTHORIZED
     rows = await session.execute(
-        select(InboundWebhook.provider, InboundWebhook.event_id, InboundWebhook.order_id, InboundWebhook.refund_id)
+        select(
+            InboundWebhook.provider,
+            InboundWebhook.event_id,
+            InboundWebhook.order_id,
+            InboundWebhook.refund_id,
+            InboundWebhook.refund_id.is_(None) & or_(received, func.coalesce(held, false())),
+            InboundWebhook.paid,
+        )
+        .outerjoin(Payment, Payment.order_id == InboundWebhook.order_id)
         .where(
             InboundWebhook.settled.is_(None),
             InboundWebhook.state != WebhookState.IGNORED,
             InboundWebhook.received < before,
         )
-        .order_by((InboundWebhook.state == WebhookState.RECEIVED).desc(), InboundWebhook.received)
+        .order_by(received.desc(), InboundWebhook.received)
         .limit(_MOST)
     )
-    return [Unheard(provider, event, order, refund) for provider, event, order, refund in rows if order is not None]
+    return [
+        Unheard(provider, event, order, refund, news, paid)
+        for provider, event, order, refund, news, paid in rows
+        if order is not None
+    ]
 
 
 async def hear(session: AsyncSession, webhook: Unheard, at: datetime, *, heard: bool) -> None:
@@ -96,6 +116,15 @@ async def hear(session: AsyncSession, webhook: Unheard, at: datetime, *, heard: 
         row.state = WebhookState.SIGNALLED
     elif row.state is WebhookState.RECEIVED:
         row.state = WebhookState.IGNORED
+
+
+async def report_late(session: AsyncSession, webhook: Unheard | InboundEvent, at: datetime) -> bool:
+    """Report money that came for an order without a workflow, unless the books have it; False when that is no news."""
+    assert webhook.order_id is not None, "only webhooks about our orders are late for one"
+    status = await session.scalar(select(Payment.status).where(Payment.order_id == webhook.order_id))
+    if status in TAKEN:
+        return False
+    return await incidents.report(session, IncidentKind.MONEY_AFTER_END, webhook.order_id, at, webhook.event_id)
 
 
 async def _paid_by(session: AsyncSession, provider: str, moved: MovedOutside) -> str | None:

@@ -127,7 +127,8 @@ class AuthorizeRequest(Value):
     Without `payment_method_id` the buyer's browser gives the card to the provider, and the provider tells us.
 
     `since` is when the first try may have reached the provider: a lost one is looked for from there on, and before
-    anything is asked with `look_first`, for an attempt before this one left no reference.
+    anything is asked with `look_first`, for an attempt before this one left no reference. `asked` is when this try
+    was written down; None is `since`.
     """
 
     provider: str
@@ -141,6 +142,7 @@ class AuthorizeRequest(Value):
     since: datetime
     reference: str | None = None
     look_first: bool = False
+    asked: datetime | None = None
 
     def about(self, reference: str) -> MoveRequest:
         """The request to read what came of this one, which the provider knows by `reference`."""

@@ -34,6 +34,12 @@ class PaymentStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+# Under these the books have money that was taken.
+TAKEN = frozenset(
+    {PaymentStatus.COMPLETED, PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED, PaymentStatus.DISPUTED}
+)
+
+
 class OperationKind(StrEnum):
     """What was asked of a provider; `charge` is authorize and capture in one."""
 

@@ -39,6 +39,7 @@ class OrderWorkflow:
         await finish_despite_cancel(asyncio.create_task(self._live()), self.cancellation.from_outside)
         await workflow.wait_condition(workflow.all_handlers_finished)
         await self.holding.written()
+        await self.payment.hear_out()
         return self.progress.state
 
     async def _live(self) -> None:

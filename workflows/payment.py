@@ -20,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
         RequestRefusedByProvider,
     )
     from domain.gateway import (
+        SETTLED,
         Authorized,
         AuthorizeRequest,
         Captured,
@@ -58,12 +59,15 @@ class PaymentStage:
         self.choice: Command | None = None
         self.open_for_choice = False
         self.recorded = 0
-        # The attempt that has no end yet, and what a person found out about it.
+        # The attempt that has no end yet, the last one with what came of it, and what a person found out about one.
         self.unsettled: Attempt | None = None
+        self.watched: tuple[Attempt, PaymentOutcome] | None = None
         self.resolved: Resolved | None = None
         # The attempt that got the money, and how the provider is asked for it; until when the buyer may pay.
         self.paid: tuple[Attempt, MoveRequest] | None = None
         self.deadline = workflow.now()
+        # When the provider was last asked for money without an answer: it may have its effect yet.
+        self.unanswered: datetime | None = None
 
     async def run(self, placed: PlacedOrder) -> bool:
         """True when the money is authorized or captured; False when the order ended or its deadline passed."""
@@ -81,7 +85,7 @@ class PaymentStage:
             # What the provider told of an earlier attempt is no news of this one.
             self.progress.changed = False
             outcome = await self._watch(attempt, await self._record(attempt, await self._ask(attempt)))
-            if isinstance(outcome, Authorized | Captured):
+            if isinstance(outcome, Authorized | Captured) and not self.progress.closed:
                 if isinstance(outcome, Authorized):
                     self.progress.capture_before = outcome.capture_before or workflow.now() + _HOLDS_AT_LEAST
                 self.paid = attempt, attempt.request.about(outcome.reference)
@@ -137,6 +141,20 @@ class PaymentStage:
             raise as_failure(OrderClosed(status=self.progress.state.status))
         return self.progress.state
 
+    async def hear_out(self) -> None:
+        """Read what nobody read while the order ended without money: what was taken after all is reported.
+
+        What the provider had under a reference was cancelled with the order.
+        """
+        if self.watched is None or self.paid is not None or not self.progress.changed:
+            return
+        attempt, last = self.watched
+        if last.reference is None:
+            try:
+                await self._news(attempt, last)
+            except FailureError:
+                workflow.logger.warning("nobody knows what came after the order's end")
+
     async def look_again(self) -> PaymentOutcome | None:
         """The provider's word on the attempt that got the money. What it took meanwhile is booked.
 
@@ -171,6 +189,8 @@ class PaymentStage:
                     soft=False,
                     message="The provider can't take this payment; choose another method.",
                 )
+            if error is None or error.retryable:
+                self.unanswered = workflow.now()
             return Unknown(reference=request.reference, reason="no_answer" if error is None else error.code)
 
     async def _record(
@@ -192,7 +212,8 @@ class PaymentStage:
         self.progress.busy = None
         if not isinstance(outcome, Unknown):
             self.progress.settled(Matter.PAYMENT)
-        self.progress.tell(_STORIES[outcome.kind])
+        if not self.progress.closed:
+            self.progress.tell(_STORIES[outcome.kind])
         return outcome
 
     async def _watch(self, attempt: Attempt, outcome: PaymentOutcome) -> PaymentOutcome:
@@ -214,6 +235,7 @@ class PaymentStage:
                     outcome = await self._news(attempt, outcome)
         finally:
             self.unsettled, self.open_for_choice = None, False
+        self.watched = attempt, outcome
         return outcome
 
     def _told(self) -> bool:
@@ -244,13 +266,18 @@ class PaymentStage:
             said = await at_provider(
                 PaymentActivities.read, request, request.provider, "Read the provider's state", within=LOOK
             )
-            return not_paid(attempt.request) if said is None and unknown else said
         except FailureError as failure:
             error = as_error(failure)
             # What nobody knows stays so while the provider shows something else.
             if error is None or error.retryable or self.progress.undecided:
                 return None
             raise
+        return not_paid(attempt.request) if said is None and unknown and not self._may_come_late else said
+
+    @property
+    def _may_come_late(self) -> bool:
+        """Whether it is too soon to say that nothing came of a call which nobody answered."""
+        return self.unanswered is not None and workflow.now() - self.unanswered < SETTLED
 
     def _may_ask(self, attempt: Attempt) -> bool:
         """Beyond the key's window a repeat would be a second charge, and after the deadline a late one."""
@@ -279,7 +306,7 @@ class PaymentStage:
             )
         except TimeoutError:
             return False
-        return condition()
+        return condition() and not self.progress.closed
 
 
 _STORIES = {

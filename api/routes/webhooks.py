@@ -6,11 +6,10 @@ from fastapi import APIRouter, Header, Request, Response
 
 from activities.telling import tell_refund
 from api.deps import Wired, Wiring, now
-from db import incidents, webhooks
+from db import webhooks
 from db.tables import WebhookState
 from domain.errors import ResourceNotFound
 from domain.gateway import InboundEvent
-from domain.incidents import IncidentKind
 from workflows.waking import TemporalWaker
 
 router = APIRouter(tags=["Webhooks"])
@@ -48,5 +47,5 @@ async def _tell(wired: Wiring, event: InboundEvent) -> WebhookState:
         woken = await tell_refund(wired.database, waker, event.refund_id)
     if event.paid and not woken:
         async with wired.database.transaction() as session:
-            await incidents.report(session, IncidentKind.MONEY_AFTER_END, event.order_id, now(), event.event_id)
+            await webhooks.report_late(session, event, now())
     return WebhookState.SIGNALLED if woken else WebhookState.IGNORED

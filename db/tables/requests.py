@@ -77,6 +77,8 @@ class InboundWebhook(Table):
     order_id: Mapped[OrderKey | None] = mapped_column(index=True)
     refund_id: Mapped[RefundKey | None]
     payload: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    # It says that money was taken.
+    paid: Mapped[bool] = mapped_column(server_default=false())
     state: Mapped[WebhookState] = mapped_column(status_of(WebhookState, "state"))
     received: Mapped[Time]
     settled: Mapped[Time | None]

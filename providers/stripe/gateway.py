@@ -61,7 +61,7 @@ class StripeGateway:
             )
         except (NoAnswer, UnexpectedState) as lost:
             found = self._find(request, over=lost.over)
-            if found is None and lost.over and datetime.now(UTC) - request.since > SETTLED:
+            if found is None and lost.over and datetime.now(UTC) - (request.asked or request.since) > SETTLED:
                 # A failure that Stripe keeps under the key, and nothing came of it.
                 return _failed(request.reference)
             if found is None:

@@ -13,7 +13,7 @@ import pytest_asyncio
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
-from activities.attempts import AttemptActivities, RecordAttempt
+from activities.attempts import AttemptActivities, OpenAttempt, RecordAttempt
 from activities.cancellation import Cancellation, CancellationActivities, RecordVoid
 from activities.fulfilment import FulfilmentActivities
 from activities.orders import CompleteOrder, OrderActivities, PlaceOrder
@@ -22,10 +22,10 @@ from db import payments
 from db.session import Database
 from db.tables import EventRow, Incident, Payment, PaymentOperation
 from domain.errors import OverdrawnPayment
-from domain.gateway import Refunded, RefundFailed, RefundReversed, Voided
+from domain.gateway import Declined, Refunded, RefundFailed, RefundReversed, Voided
 from domain.incidents import IncidentKind
-from domain.orders import CancelReason
-from domain.payments import OperationKind, OperationState, PaymentStatus
+from domain.orders import CancelReason, Command, Role
+from domain.payments import Choice, OperationKind, OperationState, PaymentMethod, PaymentStatus
 from domain.refunds import ApprovedRefund, RefundStatus
 from tests.support.trade import Trade, authorized, captured
 
@@ -117,6 +117,27 @@ async def test_goods_that_are_shipped_and_delivered_twice_at_once_are_once(trade
     assert delivered == delivered[:1] * AT_ONCE
     events = await told(trade, "sold")
     assert (events["order.shipped"], events["order.delivered"]) == (1, 1)
+
+
+async def test_each_attempt_has_an_age_of_its_own_however_often_it_is_opened(trade: Trade) -> None:
+    await trade.pay("again", lambda _: Declined(reference=None, code="card_declined", soft=True, message="No."))
+    command = Command(
+        request_id=await trade.claim({}),
+        actor_id=trade.people[Role.BUYER],
+        role=Role.BUYER,
+        payment=Choice(method=PaymentMethod.CARD, payment_method_id="pm_card_visa"),
+        correlation_id="test",
+    )
+    later = trade.at + timedelta(minutes=5)
+    step = OpenAttempt(order_id=trade.orders["again"], command=command, number=2, at=later)
+    attempts = AttemptActivities(trade.database)
+
+    first = await attempts.open(step)
+    repeated = await attempts.open(step.model_copy(update={"at": later + timedelta(minutes=5)}))
+
+    assert first.asked == later
+    assert first.since < later
+    assert repeated == first
 
 
 async def test_an_outcome_that_is_recorded_twice_at_once_is_one(trade: Trade) -> None:

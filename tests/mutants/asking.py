@@ -106,6 +106,14 @@ ASKING = (
         (_CONTRACT + "test_a_payment_is_found_when_the_provider_has_forgotten_its_key",),
     ),
     Bug(
+        "failure_as_old_as_the_payment",
+        "A later attempt that just failed counts as settled, for its payment is old.",
+        _GATEWAY,
+        "datetime.now(UTC) - (request.asked or request.since) > SETTLED:",
+        "datetime.now(UTC) - request.since > SETTLED:",
+        ("providers/test_gateway_faults.py::test_a_failure_of_a_moment_ago_may_still_have_its_effect",),
+    ),
+    Bug(
         "refund_not_looked_up",
         "A refund is asked for again when its key is forgotten, without a look for the first.",
         _GATEWAY,

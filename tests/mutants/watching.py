@@ -33,6 +33,22 @@ WATCHING = (
         (_SWEEP + "test_an_order_whose_workflow_was_terminated_is_reported_and_not_touched",),
     ),
     Bug(
+        "late_money_swept_away",
+        "Late money whose webhook reached nobody is not reported by the sweep.",
+        "activities/sweep.py",
+        "return webhook.paid and orders.get(webhook.order_id) is False",
+        "return webhook.paid and orders.get(webhook.order_id) is None",
+        (_SWEEP + "test_late_money_whose_webhook_was_never_told_is_reported",),
+    ),
+    Bug(
+        "held_money_not_swept",
+        "News of held money that reached no workflow are dropped by the sweep.",
+        "activities/sweep.py",
+        "return of_payments | {each.order_id for each in unheard if each.news}",
+        "return of_payments",
+        (_SWEEP + "test_news_of_held_money_that_were_never_told_are_told",),
+    ),
+    Bug(
         "untold_forgotten",
         "What could not be told, because Temporal was away, is not told by the next sweep.",
         "activities/sweep.py",

@@ -11,12 +11,14 @@ import pytest
 from temporalio.client import WorkflowHandle
 
 from db.ids import new_id
+from domain.gateway import SETTLED
 from domain.orders import Command, OrderState, Role
 from domain.repair import HoldReason
 from sandbox.postgres import Postgres
 from sandbox.stripe.simulator import RETRY_AFTER_SECONDS
-from tests.proof.sizes import sized
+from tests.proof.sizes import FULL, sized
 from tests.support.arena import SOON, Arena, eventually
+from tests.support.workflow_side import told_of_news
 from workflows.names import order_workflow_id
 from workflows.order import OrderWorkflow
 
@@ -117,6 +119,30 @@ async def test_a_provider_that_is_away_is_asked_with_patience_and_charges_once(a
     assert (await arena.audit())[1] == ()
 
 
+@pytest.mark.skipif(not FULL, reason="only after a minute is it known that nothing came of a call")
+async def test_an_order_whose_provider_was_away_over_its_deadline_expires_and_is_charged_nothing(arena: Arena) -> None:
+    arena.rule(payment_deadline=1)
+    arena.stripe.script(faults=[{"do": "drop_connection"}])
+    arena.answer_within(1)
+    order = (await arena.place(await arena.product(on_hand=10))).json()["id"]
+    await eventually(partial(_pays, arena, order, "unknown"), seconds=60)
+    arena.stripe.script()
+
+    async def ended() -> bool:
+        if await _is(arena, order, "cancelled"):
+            return True
+        # As the sweep does.
+        await told_of_news(arena, order)
+        return False
+
+    before = asyncio.get_running_loop().time()
+    await eventually(ended, seconds=120, pause=5)
+
+    assert asyncio.get_running_loop().time() - before > SETTLED.total_seconds() / 2
+    assert await arena.truth(order) == {}
+    assert (await arena.audit())[1] == ()
+
+
 async def test_a_provider_that_is_asked_too_often_is_left_alone_as_long_as_it_says(arena: Arena) -> None:
     product = await arena.product(on_hand=10)
     arena.stripe.script(faults=[{"path": "/v1/payment_intents", "do": "rate_limit", "times": 2}])
@@ -152,6 +178,10 @@ async def _paid(arena: Arena, order: str) -> bool:
 
 async def _is(arena: Arena, order: str, status: str) -> bool:
     return bool((await arena.order(order))["status"] == status)
+
+
+async def _pays(arena: Arena, order: str, payment_status: str) -> bool:
+    return bool((await arena.order(order))["payment_status"] == payment_status)
 
 
 async def _held(arena: Arena, order: str) -> bool:

@@ -245,12 +245,16 @@ def test_a_failure_that_the_provider_keeps_is_no_charge_and_lets_the_buyer_go_on
     assert bench.truth() == TAKEN
 
 
-def test_a_failure_of_a_moment_ago_may_still_have_its_effect(bench: Bench) -> None:
+@pytest.mark.parametrize("attempt", [1, 2])
+def test_a_failure_of_a_moment_ago_may_still_have_its_effect(bench: Bench, attempt: int) -> None:
     broken_for_good(bench, Act.AUTHORIZE)
+    now = datetime.now(UTC)
+    # The payment of a later attempt is older than the attempt.
+    since = now - timedelta(minutes=5 * (attempt - 1))
 
     for _ in range(2):
         with pytest.raises(ProviderUnreachable):
-            bench.pay()
+            bench.pay(attempt=attempt, since=since, asked=now, look_first=attempt > 1)
 
 
 def test_a_capture_that_failed_for_good_leaves_the_money_held_for_the_next(bench: Bench) -> None:

@@ -3,13 +3,20 @@
 import asyncio
 from typing import Any
 
+import pytest
+from sqlalchemy import select
+
+from db import orders
+from db.tables import InboundWebhook, WebhookState
 from domain.errors import ProviderMismatch, ProviderUnreachable
 from domain.gateway import AuthorizeRequest, MoveRequest, PaymentOutcome
 from domain.orders import Role
 from providers.stripe.gateway import StripeGateway
 from tests.support.arena import Arena, eventually
+from tests.support.locks import until_waiting
 from tests.support.provider_side import served_by
 from tests.support.workflow_side import needs_attention, needs_nobody, told_of_news, workflow_of
+from workflows.policies import TASK_TIMEOUT
 
 TOTAL = 2644
 
@@ -44,6 +51,20 @@ class Nowhere(StripeGateway):
         if self.clear:
             return super().authorize(request)
         raise ProviderMismatch(field="order", ours=request.order_id, theirs="another")
+
+
+class Silent(StripeGateway):
+    """A gateway whose provider does not say what became of a request for money, and lists none."""
+
+    looked = 0
+
+    def authorize(self, request: AuthorizeRequest) -> PaymentOutcome:
+        raise ProviderUnreachable(reason=f"nothing heard of {request.key}", retry_after=60)
+
+    def find(self, request: AuthorizeRequest) -> PaymentOutcome | None:
+        said = super().find(request)
+        self.looked += 1
+        return said
 
 
 async def resolve(arena: Arena, order: dict[str, Any], outcome: str, **body: str) -> tuple[int, Any]:
@@ -241,6 +262,25 @@ async def test_an_order_of_which_the_provider_knows_nothing_expires_and_is_not_c
     assert references_of(arena, order["id"]) == []
 
 
+async def test_it_is_too_soon_to_say_that_nothing_came_of_what_was_asked_a_moment_ago(arena: Arena) -> None:
+    arena.rule(payment_deadline=1)
+    gateway = await served_by(arena, Silent)
+    order = await unknown_order(arena)
+    await asyncio.sleep(1)
+    await told_of_news(arena, order["id"])
+    await eventually(lambda: gateway.looked)
+
+    late_payment(arena, order)
+
+    await arena.until(order["id"], status="confirmed", payment_status="completed")
+    assert (await arena.audit())[1] == ()
+
+
+async def late(arena: Arena) -> list[str]:
+    """The orders that money came for after their end."""
+    return [subject for kind, subject in await arena.incidents() if kind == "money_after_end"]
+
+
 async def test_money_that_comes_after_its_order_has_ended_is_reported(arena: Arena) -> None:
     arena.rule(payment_deadline=1)
     await served_by(arena, Nowhere)
@@ -251,8 +291,38 @@ async def test_money_that_comes_after_its_order_has_ended_is_reported(arena: Are
 
     late_payment(arena, order)
 
-    async def reported() -> list[str]:
-        listed = (await arena.get("/v1/incidents?open=true", Role.ADMIN))["data"]
-        return [each["subject"] for each in listed if each["kind"] == "money_after_end"]
+    assert await eventually(lambda: late(arena)) == [order["id"]]
 
-    assert await eventually(reported) == [order["id"]]
+
+async def heard(arena: Arena, order: str) -> bool:
+    """Whether the order's workflow was told of a webhook."""
+    async with arena.database.transaction() as session:
+        states = await session.scalars(select(InboundWebhook.state).where(InboundWebhook.order_id == order))
+        return WebhookState.SIGNALLED in set(states)
+
+
+@pytest.mark.parametrize("cancels", [True, False], ids=["cancelled", "expired"])
+async def test_money_that_comes_in_the_moment_its_order_ends_is_reported(
+    arena: Arena, owner_dsn: str, cancels: bool
+) -> None:
+    if not cancels:
+        arena.rule(payment_deadline=3)
+    await served_by(arena, Nowhere)
+    order = await unknown_order(arena)
+    assert (await resolve(arena, order, "not_paid"))[0] == 200
+
+    async with arena.database.transaction() as session:
+        await orders.lock(session, order["id"])
+        ending = asyncio.create_task(arena.insist(order, "cancel")) if cancels else None
+        await until_waiting(owner_dsn)
+        late_payment(arena, order)
+        await eventually(lambda: heard(arena, order["id"]))
+        if not cancels:
+            # The workflow hears of it in its next task, and is ending its order then.
+            await asyncio.sleep(TASK_TIMEOUT.total_seconds())
+
+    if ending is not None:
+        assert (await ending).json()["status"] == "cancelled"
+    await arena.until(order["id"], status="cancelled")
+    assert await eventually(lambda: late(arena)) == [order["id"]]
+    await gone(arena, order["id"])

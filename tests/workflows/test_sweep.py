@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from sqlalchemy import select, update
 from temporalio.client import ScheduleOverlapPolicy
 
@@ -15,7 +16,9 @@ from domain.gateway import InboundEvent
 from domain.orders import Role
 from domain.refunds import RefundStatus
 from tests.support.arena import Arena, eventually
+from tests.support.provider_side import intent_of
 from tests.support.stripe_sandbox import DEAF
+from tests.support.workflow_side import workflow_of
 from workflows import names
 from workflows.policies import TASK_TIMEOUT
 from workflows.schedules import ensure_schedules, sweep_now
@@ -60,11 +63,11 @@ async def states(arena: Arena, order: str) -> set[tuple[WebhookState, bool]]:
         return {(row.state, row.settled is not None) for row in rows}
 
 
-async def stored_and_forgotten(arena: Arena, order: str, refund: str | None = None) -> None:
+async def stored_and_forgotten(arena: Arena, order: str, refund: str | None = None, *, paid: bool = False) -> None:
     """A webhook that came eleven seconds ago, to an API that died before it told the workflow."""
     at = datetime.now(UTC) - timedelta(seconds=11)
     event = InboundEvent(
-        provider="stripe", event_id=f"evt_{order}", type="news", created=at, order_id=order, refund_id=refund
+        provider="stripe", event_id=f"evt_{order}", type="news", created=at, order_id=order, refund_id=refund, paid=paid
     )
     async with arena.database.transaction() as session:
         assert await webhooks.store(session, event, at) is WebhookState.RECEIVED
@@ -98,6 +101,49 @@ async def test_a_webhook_that_was_stored_and_never_told_is_told(arena: Arena) ->
     await arena.until(order, status="confirmed")
     assert await states(arena, order) == {(WebhookState.SIGNALLED, True)}
     assert (await sweep(arena)).webhooks == 0
+
+
+@pytest.mark.parametrize("state", [WebhookState.RECEIVED, WebhookState.SUPERSEDED])
+async def test_news_of_held_money_that_were_never_told_are_told(arena: Arena, state: WebhookState) -> None:
+    arena.stripe.script(webhooks=DEAF)
+    order = (await arena.place(await arena.product(), capture="manual")).json()["id"]
+    # As an operator does in the provider's dashboard.
+    arena.stripe.client().v1.payment_intents.capture(intent_of(arena, order).id)
+    await stored_and_forgotten(arena, order)
+    async with arena.database.transaction() as session:
+        await session.execute(update(InboundWebhook).where(InboundWebhook.order_id == order).values(state=state))
+
+    swept = await sweep(arena)
+
+    assert (swept.webhooks, swept.orders_woken) == (1, 1)
+    await arena.until(order, payment_status="completed")
+    assert (await sweep(arena)).orders_woken == 0
+
+
+@pytest.mark.parametrize("paid", [True, False])
+async def test_late_money_whose_webhook_was_never_told_is_reported(arena: Arena, paid: bool) -> None:
+    arena.stripe.script(webhooks=DEAF)
+    order, _ = await challenged(arena)
+    await arena.command(order, "cancel")
+    await workflow_of(arena, order).result()
+    await stored_and_forgotten(arena, order, paid=paid)
+
+    swept = await sweep(arena)
+
+    assert (swept.webhooks, swept.orders_woken, swept.reported) == (1, 0, int(paid))
+    assert await arena.incidents() == [("money_after_end", order)] * paid
+    assert (await sweep(arena)).webhooks == 0
+
+
+async def test_money_that_the_books_have_is_not_late(arena: Arena) -> None:
+    order, _ = await refunded(arena)
+    await workflow_of(arena, order).result()
+    await stored_and_forgotten(arena, order, paid=True)
+
+    swept = await sweep(arena)
+
+    assert (swept.orders_woken, swept.reported) == (0, 0)
+    assert await arena.incidents() == []
 
 
 async def test_a_superseded_webhook_is_looked_at_once_and_wakes_nobody_who_is_done(arena: Arena) -> None:
