@@ -143,7 +143,7 @@ class MailActivities:
         """The letter as of now; None when there is nobody to write to any more, or nothing to write."""
         async with self._database.transaction() as session:
             event = await mails.event_of(session, mail)
-            to = await mails.recipient(session, mail.account_id)
+            to = await mails.recipient(session, mail.account_id, mail.kind)
             order = await order_view(session, mail.order_id)
         if to is None or order is None or overtaken(mail.kind, order, mail.account_id):
             return None

@@ -62,6 +62,8 @@ def create_app(wiring: Wiring, *, max_body_bytes: int = 1_000_000, edge: Edge | 
         servers=[{"url": "/", "description": "This deployment"}],
         docs_url=None,
         redoc_url=None,
+        # To another address, over plain http behind a proxy, with what was sent: a wrong address is not found.
+        redirect_slashes=False,
         dependencies=[Depends(read_strictly)],
         lifespan=lifespan,
     )

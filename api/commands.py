@@ -45,9 +45,9 @@ DONE: dict[int | str, dict[str, Any]] = {
     200: {"model": OrderView},
     202: {"model": OrderView, "description": "Accepted; look again at the Location."},
 }
-# A workflow takes 2,000 updates in its life: those of staff have to find room.
+# A workflow takes 2,000 updates in its life: those of staff have to find room, and nobody uses up what is another's.
 # https://docs.temporal.io/self-hosted-guide/defaults
-_AT_MOST = 500
+_AT_MOST, _EACH_AT_MOST = 1500, 100
 # Refusals by a status of the order or its payment.
 _BY_STATUS = (
     OrderClosed, OrderNotCancellable, OrderNotDeliverable, OrderNotShippable, PaymentNotOpen, PaymentNotUnknown
@@ -214,5 +214,8 @@ Send = Annotated[Commands, Depends()]
 
 async def _check_room(caller: Principal, session: AsyncSession, claim: Claim) -> None:
     """Raises CommandsExhausted. Staff always get through."""
-    if caller.role is not Role.ADMIN and await given_before(session, claim.resource_id, claim.created) >= _AT_MOST:
+    if caller.role is Role.ADMIN:
+        return
+    by_all, own = await given_before(session, claim.resource_id, caller.account_id, claim.created)
+    if by_all >= _AT_MOST or own >= _EACH_AT_MOST:
         raise CommandsExhausted

@@ -29,6 +29,7 @@ from domain.accounts import (
 from domain.errors import (
     AccountBlocked,
     AccountNotApproved,
+    AccountSoldForMerchant,
     AccountStatusFixed,
     CredentialsWrong,
     EmailTaken,
@@ -152,8 +153,9 @@ async def administer(session: AsyncSession, change: AccountChange, cause: Cause)
     All active administrators are locked, the actor among them, so one who was blocked a moment ago changes nothing any
     more, and the last one can't go: somebody else would have to be an active administrator to do it.
 
-    Raises OwnAccount, TokenInvalid when the actor administrates no longer, ResourceNotFound, AccountStatusFixed, and
-    the refusals of `obligations.check_none` when a role is changed that orders or money depend on.
+    Raises OwnAccount, TokenInvalid when the actor administrates no longer, ResourceNotFound, AccountStatusFixed,
+    AccountSoldForMerchant, and the refusals of `obligations.check_none` when a role is changed that orders or money
+    depend on.
     """
     if change.account_id == change.actor_id:
         raise OwnAccount
@@ -238,6 +240,9 @@ async def _assign(session: AsyncSession, row: Account, role: Role, change: Accou
     await session.flush()
     await session.refresh(row, with_for_update=True)
     await obligations.check_none(session, row.id, cause.at)
+    if role is Role.SELLER and await catalogue.sold_for_merchant(session, row.id):
+        # As a seller they would see those goods' buyers, set their prices and ship their orders.
+        raise AccountSoldForMerchant
     _log(session, EventType.ACCOUNT_ROLE_CHANGED, row.id, _told(change, row.role, role), cause)
     row.role = role
     if role is Role.BUYER:

@@ -102,6 +102,12 @@ def withdrawal(seller_id: str) -> Update:
     )
 
 
+async def sold_for_merchant(session: AsyncSession, account_id: str) -> bool:
+    """Whether the account ever put up goods of the merchant's own: orders refer to deleted ones, too."""
+    found = select(Product.id).where(Product.seller_id == account_id, Product.own_sale).limit(1)
+    return await session.scalar(found) is not None
+
+
 async def _columns(session: AsyncSession, fields: Mapping[str, Any]) -> dict[str, Any]:
     columns = dict(fields)
     if "category" in columns:

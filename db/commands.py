@@ -96,10 +96,14 @@ _CLAIMED = (
 )
 
 
-async def given_before(session: AsyncSession, order_id: str, at: datetime) -> int:
-    """How many commands an order was given before."""
-    given = select(func.count()).where(Request.resource_id == order_id, Request.verb.is_not(None), Request.created < at)
-    return await session.scalar(given) or 0
+async def given_before(session: AsyncSession, order_id: str, account_id: str, at: datetime) -> tuple[int, int]:
+    """How many commands an order was given before: by everybody, and by one account."""
+    own = func.count().filter(Request.account_id == account_id)
+    given = select(func.count(), own).where(
+        Request.resource_id == order_id, Request.verb.is_not(None), Request.created < at
+    )
+    by_all, by_one = (await session.execute(given)).one()
+    return by_all, by_one
 
 
 async def earlier_answer(session: AsyncSession, request_id: str) -> OrderView | None:

@@ -28,7 +28,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from db import catalogue, event_log, login_limits, obligations, sign_ins
 from db.accounts import Cause, lock_with_administrators
-from db.commands import NOTHING_KEPT
+from db.commands import NOTHING_KEPT, PLACE_ROUTES
 from db.tables import (
     Account,
     AccountChangeRow,
@@ -130,7 +130,11 @@ async def _owned(session: AsyncSession, account_id: str) -> _Owned:
             or_(*(Incident.details.contains(order, autoescape=True) for order in orders), false()),
         )
     )
-    return _Owned(account_id, orders, [account_id, *orders, *payments, *refunds, *mails, *outside])
+    # Also of those that no order came of.
+    placed = await session.scalars(
+        select(Request.resource_id).where(Request.account_id == account_id, Request.route.in_(PLACE_ROUTES))
+    )
+    return _Owned(account_id, orders, [account_id, *orders, *placed, *payments, *refunds, *mails, *outside])
 
 
 def _blanking(owned: _Owned) -> list[Executable]:

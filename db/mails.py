@@ -12,9 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from db import cursors, incidents
 from db.ids import new_id
 from db.tables import Account, EventRow, Fulfilment, Mail, Order
+from domain.accounts import AccountStatus
 from domain.events import EventType
 from domain.incidents import IncidentKind
 from domain.mails import FOR_SELLERS, HOUR, HOURLY, LEASE, STALE, TOLD, UNSENT, MailKind, MailState, Verdict, told
+from domain.orders import Role
 
 CONSUMER = "mails"
 # How many rows are written in one statement.
@@ -157,10 +159,13 @@ async def event_of(session: AsyncSession, mail: Mail) -> EventRow:
     return (await session.scalars(select(EventRow).where(EventRow.id == mail.event_id))).one()
 
 
-async def recipient(session: AsyncSession, account_id: str) -> Recipient | None:
-    """None for an account that can't be written to: it was erased."""
+async def recipient(session: AsyncSession, account_id: str, kind: MailKind) -> Recipient | None:
+    """None for an account that was erased; sales are told to nobody who was blocked or sells no more."""
     account = await session.get(Account, account_id)
     if account is None or account.email is None or account.name is None or account.email.endswith(_NOBODYS):
+        return None
+    sells = account.status is AccountStatus.ACTIVE and account.role is not Role.BUYER
+    if kind is MailKind.SALE_CONFIRMED and not sells:
         return None
     return Recipient(account.name, account.email)
 

@@ -19,8 +19,8 @@ HoldfastError
 │                              AccountHasOpenOrders  AccountHasOpenSales  AccountHasUnsettledMoney
 │                              CategoryExists  CategoryInUse  CategoriesFull  CartCheckedOut  CartChanged
 │                              CartsExhausted
-│                              AccountBusy  DiscountUsedUp  DiscountCodeTaken  FulfilmentNotCancellable
-│                              CommandsExhausted
+│                              AccountBusy  AccountSoldForMerchant  DiscountUsedUp  DiscountCodeTaken
+│                              FulfilmentNotCancellable  CommandsExhausted
 ├── Unprocessable 422          BodyInvalid  MixedCurrencies  ProductUnavailable  ShippingUnavailable
 │                              CurrencyUnsupported  TotalTooLarge  FulfilmentRequired  PasswordUnfit
 │                              DiscountNotApplicable  DiscountIncomplete
@@ -46,6 +46,7 @@ from domain.errors.accounts import (
     AccountHasOpenSales,
     AccountHasUnsettledMoney,
     AccountNotApproved,
+    AccountSoldForMerchant,
     AccountStatusFixed,
     CredentialsWrong,
     CsrfTokenWrong,
@@ -181,6 +182,7 @@ __all__ = [
     "AccountHasOpenSales",
     "AccountHasUnsettledMoney",
     "AccountNotApproved",
+    "AccountSoldForMerchant",
     "AccountStatusFixed",
     "AdminOnRecord",
     "AmountsDiffer",

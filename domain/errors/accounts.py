@@ -93,6 +93,11 @@ class AccountHasOpenSales(Conflict):
     sentence = "Orders with goods of this account have not ended."
 
 
+class AccountSoldForMerchant(Conflict):
+    code = "account_sold_for_merchant"
+    sentence = "This account put up goods of the merchant's own. Who is to sell for themselves needs another one."
+
+
 class AccountHasUnsettledMoney(Conflict):
     code = "account_has_unsettled_money"
     sentence = "Money of this account is on its way, or not paid out."

@@ -40,7 +40,7 @@ def asked_for() -> list[str]:
 
 def composed(*, filled: bool = True, **chosen: str) -> subprocess.CompletedProcess[str]:
     """What compose makes of a copy of the example file in which its blanks are `filled`; `chosen` stands above it."""
-    secrets = dict.fromkeys(asked_for(), "secret") if filled else {}
+    secrets = {name: '["secret"]' if name.endswith("_SECRETS") else "secret" for name in asked_for() if filled}
     inherited = {name: value for name, value in os.environ.items() if name not in asked_for()}
     return subprocess.run(
         [tool("docker-compose"), "--file", "docker-compose.yml", "--env-file", "deploy/compose/example.env",

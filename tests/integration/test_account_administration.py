@@ -250,6 +250,24 @@ async def test_a_role_that_orders_or_money_depend_on_stays(desk: FrontDesk, admi
     assert (await patch(admin, people[Role.SELLER], BLOCK)).status_code == 200, "a block waits for nothing"
 
 
+@pytest.mark.parametrize("by_way_of", [[], [DEMOTE]], ids=["at once", "as a buyer in between"])
+async def test_who_sold_for_the_merchant_never_gets_those_goods_as_their_own(
+    desk: FrontDesk, admin: Person, by_way_of: list[dict[str, Any]]
+) -> None:
+    other = await desk.logged_in(Role.ADMIN)
+    made = await other.call("POST", "/v1/products", {"name": "Shackle", "price": {"amount": 900, "currency": "USD"}})
+    headers = {"If-Match": made.headers["ETag"], "Authorization": f"Bearer {other.tokens['access_token']}"}
+    deleted = await other.http.delete(f"/v1/products/{made.json()['id']}", headers=headers)
+    assert deleted.status_code == 204, deleted.text
+    for change in by_way_of:
+        assert (await patch(admin, other.email, change)).status_code == 200
+
+    refused = await patch(admin, other.email, {"role": "seller", "reason": "staffing"})
+
+    assert told(refused) == (409, "account_sold_for_merchant")
+    assert await status_of(desk, other.email) == ("buyer" if by_way_of else "admin", "active")
+
+
 async def test_money_that_is_held_for_a_buyer_s_order_counts(desk: FrontDesk, admin: Person) -> None:
     trade = Trade(desk.database)
     await trade.open()

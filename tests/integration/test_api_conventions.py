@@ -33,6 +33,7 @@ async def nothing_happened(arena: Arena) -> bool:
     ("method", "path", "who", "status", "code"),
     [
         ("GET", "/v1/nothing", Role.BUYER, 404, "route_not_found"),
+        ("POST", "/v1/auth/login/", Role.BUYER, 404, "route_not_found"),
         ("GET", f"/v1/orders/{NEVER}", Role.BUYER, 404, "not_found"),
         ("GET", f"/v1/orders/{PAYMENT}", Role.BUYER, 422, "body_invalid"),
         ("DELETE", "/v1/orders", Role.BUYER, 405, "method_not_allowed"),

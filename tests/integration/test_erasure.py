@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -13,8 +13,10 @@ from sqlalchemy import func, select
 
 from db import erasure, incidents
 from db.accounts import Cause
+from db.commands import PLACE_ROUTE
+from db.ids import new_id
 from db.session import Database
-from db.tables import BrowserSession, LoginCounter, RefreshToken
+from db.tables import BrowserSession, LoginCounter, RefreshToken, Request
 from domain.incidents import IncidentKind
 from domain.orders import Role
 from tests.support.arena import Arena, answered, eventually, order_body
@@ -88,12 +90,35 @@ async def buys(arena: Arena, buyer: Buyer) -> tuple[str, str]:
     return kept, cancelled
 
 
+async def asks_in_vain(arena: Arena, buyer: Buyer) -> str:
+    """A call of which no order came; the order's id."""
+    order, request = new_id("ord"), new_id("req")
+    async with arena.database.transaction() as session:
+        call = Request(
+            id=request,
+            account_id=buyer.id,
+            route=PLACE_ROUTE,
+            key=request,
+            fingerprint=b"",
+            resource_id=order,
+            body={},
+            created=datetime.now(UTC) - timedelta(hours=2),
+        )
+        session.add(call)
+    return order
+
+
+async def is_noted(arena: Arena, kind: IncidentKind, subject: str) -> None:
+    async with arena.database.transaction() as session:
+        await incidents.report(session, kind, subject, datetime.now(UTC))
+    [incident] = (await arena.get(f"/v1/incidents?subject={subject}", Role.ADMIN))["data"]
+    closed = await arena.post(f"/v1/incidents/{incident['id']}/close", {"note": f"{MARK} paid"}, Role.ADMIN)
+    assert closed.status_code == 200, closed.text
+
+
 async def is_written_about(arena: Arena, buyer: Buyer, order: str) -> None:
     """What staff write down, and the buyer's own logins, right and wrong."""
-    async with arena.database.transaction() as session:
-        await incidents.report(session, IncidentKind.PAYMENT_UNKNOWN, order, datetime.now(UTC))
-    [incident] = (await arena.get(f"/v1/incidents?subject={order}", Role.ADMIN))["data"]
-    await arena.post(f"/v1/incidents/{incident['id']}/close", {"note": f"{MARK} paid"}, Role.ADMIN)
+    await is_noted(arena, IncidentKind.PAYMENT_UNKNOWN, order)
     for status in ("blocked", "active"):
         body = {"status": status, "reason": "other", "note": f"about {MARK}"}
         headers = await arena.headers(Role.ADMIN)
@@ -112,6 +137,7 @@ async def test_nothing_says_any_more_who_it_was(arena: Arena, owner_dsn: str) ->
     await buyer.register()
     kept, cancelled = await buys(arena, buyer)
     await is_written_about(arena, buyer, kept)
+    await is_noted(arena, IncidentKind.CLAIM_WITHOUT_WORKFLOW, await asks_in_vain(arena, buyer))
     assert await holding(owner_dsn, MARK) == {
         "accounts.email", "accounts.name", "account_changes.note", "commands.result", "incidents.note",
         "order_contacts.billing_address", "order_contacts.notes", "order_contacts.shipping_address", "requests.body",

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
+import pytest
 from sqlalchemy import select, update
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
@@ -210,10 +211,11 @@ async def test_an_order_that_stands_is_not_refused_because_its_goods_are_off_sal
     assert (await arena.truth(accepted.json()["id"])).items() >= ONE_CHARGE.items()
 
 
-async def test_who_asks_too_much_of_an_order_leaves_room_for_its_merchant(arena: Arena) -> None:
+@pytest.mark.parametrize(("who", "often"), [(Role.BUYER, 100), (Role.SELLER, 1500)])
+async def test_who_asks_too_much_of_an_order_leaves_room_for_its_merchant(arena: Arena, who: Role, often: int) -> None:
     order = (await arena.place(await arena.product())).json()["id"]
     async with arena.database.transaction() as session:
-        session.add_all(asked(arena.people[Role.BUYER], order) for _ in range(500))
+        session.add_all(asked(arena.people[who], order) for _ in range(often))
 
     refused = await arena.command(order, "cancel", key="mine")
     again = await arena.command(order, "cancel", key="mine")
@@ -222,12 +224,23 @@ async def test_who_asks_too_much_of_an_order_leaves_room_for_its_merchant(arena:
     assert (await arena.command(order, "cancel", Role.ADMIN)).json()["status"] == "cancelled"
 
 
-def asked(buyer: str, order: str) -> Request:
+async def test_who_asks_too_much_of_an_order_leaves_room_for_the_others(arena: Arena) -> None:
+    order = (await arena.place(await arena.product())).json()["id"]
+    async with arena.database.transaction() as session:
+        session.add_all(asked(arena.people[Role.SELLER], order) for _ in range(100))
+
+    refused = await arena.command(order, "ship", Role.SELLER)
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "commands_exhausted")
+    assert (await arena.command(order, "cancel")).json()["status"] == "cancelled"
+
+
+def asked(account: str, order: str) -> Request:
     """A command's claim of a minute ago."""
     request = new_id("req")
     return Request(
         id=request,
-        account_id=buyer,
+        account_id=account,
         route=f"POST /v1/orders/{order}/cancel",
         key=request,
         fingerprint=b"",

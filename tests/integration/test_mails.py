@@ -3,16 +3,19 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import pytest
 import pytest_asyncio
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 from structlog.testing import capture_logs
 
 import worker as workers
 from activities.mails import MailStep, Posted
 from db import mails
 from db.ids import new_id
-from db.tables import EventRow, Mail
+from db.tables import Account, EventRow, Mail
+from domain.accounts import AccountStatus
 from domain.events import EventType
 from domain.mails import HOUR, HOURLY, LEASE, MailKind, MailState
 from domain.orders import Role
@@ -58,6 +61,8 @@ async def test_an_order_is_told_from_its_confirmation_to_its_delivery(arena: Are
         "Your order was delivered": 1,
     }
     assert post.subjects(address(arena, Role.SELLER)) == {SOLD: 1}
+    # The sender's domain, käse.example, as any server takes it.
+    assert {each.partition("@")[2] for each in post.ids()} == {"xn--kse-qla.example>"}
     assert all(order["number"] in mail.subject for mail in post.inbox.mails)
     (sold,) = [mail for mail in post.inbox.mails if address(arena, Role.SELLER) in mail.recipients]
     for theirs in (ADDRESS["name"], ADDRESS["line1"], address(arena, Role.BUYER), "$5.00"):
@@ -229,6 +234,27 @@ async def test_what_happened_before_mails_were_on_is_not_told(arena: Arena) -> N
         await side.send()
 
         assert side.subjects(address(arena, Role.BUYER)) == {CONFIRMED: 1, RECEIVED: 1}
+
+
+@pytest.mark.parametrize("ended", [{"status": AccountStatus.BLOCKED}, {"role": Role.BUYER}], ids=["blocked", "a buyer"])
+async def test_who_sells_no_more_is_told_of_no_sale_but_of_what_is_not_to_be_shipped(
+    arena: Arena, post: MailSide, ended: dict[str, Any]
+) -> None:
+    order = await paid(arena)
+    seller = arena.people[Role.SELLER]
+    async with arena.database.transaction() as session:
+        await session.execute(update(Account).where(Account.id == seller).values(ended))
+    await post.told(PAID)
+    await post.send()
+    assert post.subjects(address(arena, Role.SELLER)) == {}
+    assert await states(arena) == {MailState.SENT: PAID - 1, MailState.DROPPED: 1}
+
+    await arena.insist(order, "cancel")
+    await arena.until(order["id"], payment_status="refunded")
+    await post.told(3)
+    await post.send()
+
+    assert post.subjects(address(arena, Role.SELLER)) == {ENDED: 1}
 
 
 async def test_senders_beside_each_other_send_each_mail_once(arena: Arena, post: MailSide) -> None:
