@@ -120,6 +120,21 @@ class Machine(RuleBasedStateMachine):
     def cancel_too_late(self, number: int) -> None:
         self._done(self.shop.cancel(_one_of(self.under_way, number), Role.BUYER, restock=True))
 
+    @precondition(lambda self: self.closed)
+    @rule(number=NUMBERS, verb=st.sampled_from(["pay", "ship", "deliver", "cancel"]))
+    def come_too_late(self, number: int, verb: str) -> None:
+        """Left to chance alone, few orders that have ended would be asked for anything."""
+        order = _one_of(self.closed, number)
+        match verb:
+            case "pay":
+                self._done(self.shop.pay(order, Card.GOOD, "automatic"))
+            case "ship":
+                self._done(self.shop.ship(order, Role.SELLER))
+            case "deliver":
+                self._done(self.shop.deliver(order, Role.BUYER))
+            case _:
+                self._done(self.shop.cancel(order, Role.BUYER, restock=True))
+
     @rule(order=orders)
     def repeat(self, order: str) -> None:
         self._done(self.shop.repeat(order))
@@ -139,6 +154,10 @@ class Machine(RuleBasedStateMachine):
     @property
     def under_way(self) -> list[str]:
         return [order_id for order_id, order in self.shop.orders.items() if order.under_way]
+
+    @property
+    def closed(self) -> list[str]:
+        return [order_id for order_id, order in self.shop.orders.items() if order.closed]
 
     @property
     def open(self) -> list[str]:
