@@ -15,6 +15,7 @@ from benchmarks.system import System, running_system
 
 SLICES = 5
 AT_ONCE = 1000
+HOLDS = 20
 _WARM_UP = 30
 _MEDIAN, _P99 = 49, 98
 
@@ -82,6 +83,17 @@ async def _at_once(system: System) -> str:
     return f"{await measure.unfinished(system)} of {AT_ONCE} not confirmed after two minutes; {refused} failed"
 
 
+async def _hold_without_database(system: System) -> str:
+    there, away = [[await measure.checked_out(system) for _ in range(HOLDS)] for _ in range(2)]
+    beside = await measure.holds(system, there)
+    await system.postgres.stop()
+    alone = await measure.holds(system, away)
+    return (
+        f"{median(alone):.3f} s, the slowest of {HOLDS} {max(alone):.3f} s; "
+        f"with it {median(beside):.3f} s, ratio {median(alone) / median(beside):.2f}"
+    )
+
+
 async def main() -> None:
     console = Console()
     table = Table("ratio", "median of five", "least", "most", "aim")
@@ -99,6 +111,7 @@ async def main() -> None:
             table.add_row(ratio.name, f"{median(values):.2f}", f"{min(values):.2f}", f"{max(values):.2f}", ratio.aim)
         console.print(table)
         console.print(f"{AT_ONCE} checkouts at once: {await _at_once(system)}")
+        console.print(f"a hold while PostgreSQL is away: {await _hold_without_database(system)}")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from statistics import quantiles
 from typing import Any
 
 from sqlalchemy import text
-from temporalio.client import WithStartWorkflowOperation
+from temporalio.client import WithStartWorkflowOperation, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
 from benchmarks.flows.empty import EmptyWorkflow
@@ -19,8 +19,9 @@ from benchmarks.system import System
 from db.ids import new_id
 from db.tables import Request
 from domain.addresses import Destination
-from domain.orders import Item, Placement, Policy, Role
+from domain.orders import Command, Item, OrderState, Placement, Policy, Role
 from domain.payments import Choice, PaymentMethod
+from domain.repair import HoldReason
 from workflows import names
 from workflows.order import OrderWorkflow
 from workflows.policies import TASK_TIMEOUT
@@ -44,13 +45,20 @@ async def noop(system: System) -> None:
 
 async def checkout(system: System) -> None:
     """Claim, start, first payment attempt: what the API does for a card order, without HTTP."""
+    await checked_out(system)
+
+
+async def checked_out(system: System) -> str:
+    """The workflow of an order that was paid."""
     placement = await _claimed(system)
-    await _placed(system, OrderWorkflow.run, OrderWorkflow.placed, f"order/{placement.order_id}", [placement])
+    workflow_id = names.order_workflow_id(placement.order_id)
+    await _placed(system, OrderWorkflow.run, OrderWorkflow.placed, workflow_id, [placement])
+    return workflow_id
 
 
 async def tailed_checkout(system: System) -> None:
     placement = await _claimed(system)
-    workflow_id = f"order/{placement.order_id}"
+    workflow_id = names.order_workflow_id(placement.order_id)
     await _placed(system, TailedOrderWorkflow.run, TailedOrderWorkflow.placed, workflow_id, [placement])
 
 
@@ -72,6 +80,12 @@ async def post_order(system: System) -> int:
     }
     answer = await system.http.post("/v1/orders", json=body, headers=headers)
     return answer.status_code
+
+
+async def holds(system: System, workflow_ids: list[str]) -> list[float]:
+    """The seconds that each hold takes, one after the other, past the API: as by Temporal's own CLI."""
+    left = iter(workflow_ids)
+    return await _many(system, lambda system: _hold(system, next(left)), len(workflow_ids), 1)
 
 
 async def row_insert(system: System) -> None:
@@ -116,6 +130,19 @@ async def unfinished(system: System) -> int:
     """How many orders are not confirmed."""
     async with system.database.transaction() as session:
         return int(await session.scalar(text("SELECT count(*) FROM orders WHERE status <> 'confirmed'")) or 0)
+
+
+async def _hold(system: System, workflow_id: str) -> None:
+    request_id = new_id("req")
+    command = Command(
+        request_id=request_id,
+        actor_id=system.buyer,
+        role=Role.ADMIN,
+        hold=HoldReason.TECHNICAL,
+        correlation_id=request_id,
+    )
+    handle: WorkflowHandle[OrderWorkflow, OrderState] = system.temporal.get_workflow_handle(workflow_id)
+    await handle.execute_update(OrderWorkflow.hold, command, id=request_id)
 
 
 def _request(system: System, request_id: str, order_id: str) -> Request:

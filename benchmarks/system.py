@@ -39,6 +39,7 @@ _PIECES = 10_000_000
 class System:
     """`cpu()` is the CPU time in seconds of everything that takes part, this process included."""
 
+    postgres: Postgres
     database: Database
     temporal: Client
     http: httpx2.AsyncClient
@@ -108,7 +109,7 @@ async def running_system() -> AsyncIterator[System]:
         )
         roots = (postgres.pid, temporal.pid, worker.pid, api.pid)
         tokens = Tokens([SigningKey("benchmark", _SECRET)], 3600)
-        system = System(database, client, http, tokens, roots)
+        system = System(postgres, database, client, http, tokens, roots)
         await system.stocked()
         await _answering(http, worker)
         yield system
