@@ -9,18 +9,18 @@ from typing import Any
 
 from sqlalchemy import select
 
-from activities.letters import Letters
+import worker as workers
 from activities.mails import MailActivities, MailStep, Posted
 from db import mails
 from db.session import Database
 from db.tables import Mail
 from domain.mails import MailState
 from domain.orders import Role
-from providers.smtp import Server, SmtpPost, Tls
 from sandbox.mail.inbox import Do, Inbox, MailFault, MailScript
 from sandbox.mail.inbox import Mail as Received
 from sandbox.mail.smtp import serving_smtp
 from sandbox.ports import LOOPBACK, free_port
+from settings import Settings
 from tests.support.arena import Arena, eventually
 
 CONFIRMED, RECEIVED = "Your order is confirmed", "Payment received for your order"
@@ -68,9 +68,21 @@ def _kind(mail: Received) -> str:
 
 
 def posting(database: Database, port: int) -> MailActivities:
-    server = Server(LOOPBACK, port, Tls.NONE, timeout=5.0)
-    letters = Letters(shop="Quay & Co", domain="holdfast.example", locale="en_US")
-    return MailActivities(database, SmtpPost(server, sender="shop@holdfast.example", name="Quay & Co"), letters)
+    """The worker's own steps, as its settings make them."""
+    settings = Settings.model_validate(
+        {
+            "database_url": "postgresql://nowhere",
+            "smtp_host": LOOPBACK,
+            "smtp_port": port,
+            "smtp_tls": "none",
+            "smtp_timeout": 5.0,
+            "mail_from": "shop@käse.example",
+            "shop_name": "Quay & Co",
+        }
+    )
+    steps = workers.mailing(settings, database)
+    assert steps is not None
+    return steps
 
 
 @asynccontextmanager
