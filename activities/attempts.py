@@ -8,7 +8,7 @@ from temporalio import activity
 
 from db import event_log, incidents, ledger, orders, payments
 from db.captures import capture_of_held
-from db.commands import Answering, answering, earlier_answer, keep_answer
+from db.commands import Answering, answering, earlier_answer, evidence_of, keep_answer
 from db.session import Database
 from db.tables import Order, Payment, PaymentAttempt, PaymentOperation
 from domain.errors import OrderClosed
@@ -164,7 +164,10 @@ async def _resolve(session: AsyncSession, step: RecordAttempt, command: Command)
     answering = Answering(request_id=command.request_id, order_id=order_id, name="resolve_payment", at=step.at)
     if await earlier_answer(session, command.request_id) is not None:
         return
-    note = f"resolved: {step.outcome.kind}"
+    evidence = await evidence_of(session, command.request_id)
+    note = f"resolved: {step.outcome.kind}; {evidence}"
+    # Nobody may have been called yet; what was found out is written down all the same.
+    await incidents.report(session, IncidentKind.PAYMENT_UNKNOWN, order_id, step.at)
     await incidents.settle(session, IncidentKind.PAYMENT_UNKNOWN, order_id, command.actor_id, note, step.at)
     data = {"payment_id": step.request.payment_id, "actor_id": command.actor_id, "outcome": step.outcome.kind}
     event_log.append(

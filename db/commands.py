@@ -146,6 +146,12 @@ async def claim_body(session: AsyncSession, request_id: str) -> dict[str, Any]:
     return body
 
 
+async def evidence_of(session: AsyncSession, request_id: str) -> str | None:
+    """What staff said to prove how a payment ended, while it is kept with the request."""
+    said: str | None = await session.scalar(select(Request.body["evidence"].astext).where(Request.id == request_id))
+    return said
+
+
 async def forgotten(session: AsyncSession, since: datetime, until: datetime) -> list[str]:
     """The orders of placing calls, claimed between the two times, that came to nothing: no order, no refusal.
 

@@ -119,10 +119,13 @@ async def hear(session: AsyncSession, webhook: Unheard, at: datetime, *, heard: 
 
 
 async def report_late(session: AsyncSession, webhook: Unheard | InboundEvent, at: datetime) -> bool:
-    """Report money that came for an order without a workflow, unless the books have it; False when that is no news."""
+    """Report money that came for an order without a workflow, unless the books have it; False when that is no news.
+
+    What is no order of ours, by an id like ours, is another deployment's on the same account.
+    """
     assert webhook.order_id is not None, "only webhooks about our orders are late for one"
     status = await session.scalar(select(Payment.status).where(Payment.order_id == webhook.order_id))
-    if status in TAKEN:
+    if status is None or status in TAKEN:
         return False
     return await incidents.report(session, IncidentKind.MONEY_AFTER_END, webhook.order_id, at, webhook.event_id)
 

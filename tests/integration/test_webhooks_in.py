@@ -12,6 +12,7 @@ from db.ids import new_id
 from db.tables import InboundWebhook, WebhookState
 from domain.orders import Role
 from tests.support.arena import Arena, eventually
+from tests.support.behind import sweep
 from tests.support.stripe_events import event_body, signed
 from workflows.names import order_workflow_id
 
@@ -173,6 +174,8 @@ async def test_a_webhook_of_somebody_else_s_order_is_taken_and_ignored(arena: Ar
 
     assert answer.status_code == 204
     assert [each.state for each in await stored(arena)] == [WebhookState.IGNORED]
+    await sweep(arena)
+    assert await arena.incidents() == []
 
 
 async def test_a_webhook_of_an_order_that_has_ended_is_taken_and_changes_nothing(arena: Arena) -> None:

@@ -9,6 +9,14 @@ _FORGOTTEN = "workflows/test_forgotten_commands.py::"
 
 NOTICING = (
     Bug(
+        "another_s_sale_reported",
+        "Money that another deployment took on the same account is told to staff to be refunded.",
+        "db/webhooks.py",
+        "    if status is None or status in TAKEN:\n",
+        "    if status in TAKEN:\n",
+        ("integration/test_webhooks_in.py::test_a_webhook_of_somebody_else_s_order_is_taken_and_ignored",),
+    ),
+    Bug(
         "paid_refund_never_read_again",
         "A refund that was paid is believed for ever.",
         "activities/sweep.py",

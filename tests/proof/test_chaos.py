@@ -2,12 +2,13 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from signal import SIGKILL
+from typing import Any
 
 import httpx2
 import psycopg
@@ -21,12 +22,20 @@ from domain.order_view import OrderView
 from sandbox.stack import Stack, StackOptions, running_stack
 from tests.proof.sizes import SEED, sized
 from tests.support.arena import eventually
-from tests.support.chaos import TIMEOUT_SECONDS, Buyer, Client, Sale, Watch
+from tests.support.chaos import RACES, STORIES, TIMEOUT_SECONDS, Buyer, Client, Sale, Watch
 
+PARTS = ("worker", "api", "temporal", "postgres")
 KILLS = sized(3, 10)
-PROVES = f"{KILLS} kills of each part"
+# Of each part in the run where everything goes wrong at once.
+KILLS_OF_EACH = sized(1, 10)
+PROVES = f"{KILLS} kills of each part, and {KILLS_OF_EACH} of each in one run with lost answers and races"
 BUYERS = 4
 ON_HAND = 10_000
+# What becomes of one in ten of the provider's answers.
+LOST = tuple(
+    {"method": "POST", "path": "/v1/*", "probability": 0.025, "do": do}
+    for do in ("drop_connection", "drop_connection_after", "error_500_after", "rate_limit")
+)
 # How long a part is left in peace between two kills.
 PEACE_SECONDS = (0.2, 2.0)
 RESTART_SECONDS = 60.0
@@ -67,6 +76,18 @@ class World:
             more, after = page["has_more"], f"&starting_after={page['data'][-1]['id']}" if page["data"] else ""
         return found
 
+    async def misbehave(self, faults: Sequence[Mapping[str, Any]]) -> None:
+        """Have the provider lose answers, drawn by the seed."""
+        async with httpx2.AsyncClient(base_url=self.stack.ready.stripe) as http:
+            script = {"seed": SEED, "faults": list(faults)}
+            (await http.put("/_sandbox/script", json=script)).raise_for_status()
+
+    async def faults(self) -> int:
+        """How many calls the provider spoiled."""
+        async with httpx2.AsyncClient(base_url=self.stack.ready.stripe) as http:
+            asked = (await http.get("/_sandbox/requests")).raise_for_status().json()
+        return sum(each["fault"] is not None for each in asked["requests"])
+
     async def truth(self) -> ProviderTruth:
         async with httpx2.AsyncClient(base_url=self.stack.ready.stripe) as http:
             return ProviderTruth.model_validate((await http.get("/_sandbox/state")).raise_for_status().json())
@@ -90,31 +111,54 @@ async def opened(home: Path, seed: int) -> AsyncIterator[World]:
 
 
 @pytest.mark.timeout(sized(480, 900))
-@pytest.mark.parametrize("victim", ["worker", "api", "temporal", "postgres"])
+@pytest.mark.parametrize("victim", PARTS)
 async def test_every_order_ends_right_although_a_part_is_killed_again_and_again(victim: str, scratch: Path) -> None:
+    async with replayable(), opened(scratch / f"chaos-{victim}", SEED) as world:
+        sales = await sales_while_killing(world, [victim] * KILLS, STORIES)
+        await expect_sound(world, sales)
+        assert world.watch.deaths == {victim: KILLS}, "the others live through it"
+
+
+@pytest.mark.timeout(sized(480, 1800))
+async def test_every_order_ends_right_although_everything_goes_wrong_at_once(scratch: Path) -> None:
+    """Parts are killed, the provider's answers are lost, and sellers ship what their buyers cancel, all in one run."""
+    async with replayable(), opened(scratch / "chaos-everything", SEED) as world:
+        await world.misbehave(LOST)
+        victims = world.draws.sample([*PARTS] * KILLS_OF_EACH, len(PARTS) * KILLS_OF_EACH)
+        sales = await sales_while_killing(world, victims, RACES)
+        suffered = await world.faults()
+        await world.misbehave(())
+        await expect_sound(world, sales)
+        assert world.watch.deaths == dict.fromkeys(PARTS, KILLS_OF_EACH)
+        assert suffered, "the provider answered everything"
+
+
+@asynccontextmanager
+async def replayable() -> AsyncIterator[None]:
     try:
-        async with opened(scratch / f"chaos-{victim}", SEED) as world:
-            sales = await sales_while_killing(world, victim)
-            await expect_all_ended(world, sales)
-            await expect_books_right(world, sales)
-            await expect_nothing_left(world, sales)
-            assert world.watch.deaths == {victim: KILLS}, "the others live through it"
+        yield
     except BaseException as problem:
         problem.add_note(f"HOLDFAST_PROOF_SEED={SEED}")
         raise
 
 
-async def sales_while_killing(world: World, victim: str) -> list[Sale]:
+async def expect_sound(world: World, sales: Sequence[Sale]) -> None:
+    await expect_all_ended(world, sales)
+    await expect_books_right(world, sales)
+    await expect_nothing_left(world, sales)
+
+
+async def sales_while_killing(world: World, victims: Sequence[str], stories: Sequence[tuple[str, str]]) -> list[Sale]:
     """What was sold meanwhile; each sale's last command has its final answer."""
     closing = asyncio.Event()
     buyers = [
-        Buyer(f"buyer{number}", world.client, world.product, Random(f"{world.draws.random()}"))  # noqa: S311 - replayable
+        Buyer(f"buyer{number}", world.client, world.product, Random(f"{world.draws.random()}"), stories)  # noqa: S311 - replayable
         for number in range(BUYERS)
     ]
     async with asyncio.TaskGroup() as group:
         for buyer in buyers:
             group.create_task(buyer.shop(closing))
-        for _ in range(KILLS):
+        for victim in victims:
             await world.kill(victim)
         closing.set()
     assert not [setback for setback in world.client.setbacks if setback.startswith("500")], world.client.setbacks

@@ -114,6 +114,16 @@ async def test_a_lost_answer_has_no_second_effect(arena: Arena, name: str, when:
             truth = await arena.truth(order)
             assert truth.items() >= operation.truth.items(), (seed, order, truth)
     assert lost >= ROUNDS
+    await _books_are_right(arena)
+
+
+async def _books_are_right(arena: Arena) -> None:
+    """As soon as the last step of the last order is written down."""
+
+    async def sound() -> bool:
+        return (await arena.audit())[1] == ()
+
+    await eventually(sound, why="something stays off in the books")
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
@@ -129,6 +139,7 @@ async def test_a_stored_server_error_is_looked_up_and_has_no_second_effect(arena
     await operation.act(arena, placed.json()["id"])
 
     assert (await arena.truth(placed.json()["id"])).items() >= operation.truth.items()
+    await _books_are_right(arena)
     assert [each["fault"] for each in arena.stripe.requests() if each["fault"]] == ["error_500_after"]
 
 

@@ -42,6 +42,7 @@ async def test_exactly_what_there_is_gets_sold(arena: Arena) -> None:
     truths = [await arena.truth(order["id"]) for order in sold]
     assert all((truth["intents"], truth["captures"]) == (1, 1) for truth in truths)
     assert len((await arena.get("/v1/orders?limit=100", Role.ADMIN))["data"]) == len(sold)
+    assert (await arena.audit())[1] == ()
 
 
 async def _placed(arena: Arena, body: dict[str, Any]) -> httpx2.Response:

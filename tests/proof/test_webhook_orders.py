@@ -101,6 +101,8 @@ async def test_an_order_ends_right_however_its_webhooks_come(office: Office, flo
 
         told |= dict(zip(orders, seeds, strict=True))
         truth, findings = await office.shop.arena.audit()
+        # Somebody else's sales are told too, and are nobody's matter here.
+        assert {subject for _, subject in await office.shop.arena.incidents()} <= told.keys()
         assert {told[order]: money for order, money in truth.payments.items()} == dict.fromkeys(
             told.values(), story.money
         )

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -25,6 +26,9 @@ THINKING_SECONDS = (0.0, 0.8)
 TIMEOUT_SECONDS = 20.0
 
 STORIES = (("automatic", "ship"), ("manual", "ship"), ("automatic", "cancel"), ("manual", "cancel"))
+# Shipped by its seller and cancelled by its buyer at once.
+RACE = "race"
+RACES = (*STORIES, ("automatic", RACE), ("manual", RACE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +87,13 @@ class Client:
 
     async def post(self, path: str, body: dict[str, Any], role: str, key: str, draws: Random) -> Any:
         """The final answer's document; anything but a success is a failure of the test."""
-        answer = await self._until_final("POST", path, role, draws, key=key, body=body)
+        answer = await self.say(path, body, role, key, draws)
         assert answer.is_success, f"{key}: {answer.status_code} {answer.text}"
         return answer.json()
+
+    async def say(self, path: str, body: dict[str, Any], role: str, key: str, draws: Random) -> httpx2.Response:
+        """The final answer, also when it is a refusal."""
+        return await self._until_final("POST", path, role, draws, key=key, body=body)
 
     async def get(self, path: str, role: str, draws: Random) -> Any:
         return (await self._until_final("GET", path, role, draws)).raise_for_status().json()
@@ -130,25 +138,38 @@ class Buyer:
     client: Client
     product: str
     draws: Random
+    stories: Sequence[tuple[str, str]] = STORIES
     sales: list[Sale] = field(default_factory=list)
 
     async def shop(self, closing: asyncio.Event) -> None:
         while not closing.is_set():
-            await self._buy(f"{self.name}-{len(self.sales)}", *self.draws.choice(STORIES))
+            await self._buy(f"{self.name}-{len(self.sales)}", *self.draws.choice(self.stories))
 
     async def _buy(self, name: str, capture: str, verb: str) -> None:
         quantity = self.draws.randint(1, 3)
         body = order_body(self.product, quantity, capture=capture)
         placed = await self._say("/v1/orders", body, "buyer", f"{name}-place")
-        sale = Sale(placed["id"], capture, verb, quantity)
-        self.sales.append(sale)
-        match verb:
-            case "ship":
-                tracking = {"carrier": "DHL", "tracking_number": name}
-                await self._say(f"/v1/orders/{sale.order_id}/ship", tracking, "seller", f"{name}-ship")
-                await self._say(f"/v1/orders/{sale.order_id}/deliver", {}, "buyer", f"{name}-deliver")
-            case _:
-                await self._say(f"/v1/orders/{sale.order_id}/cancel", {}, "buyer", f"{name}-cancel")
+        path, tracking = f"/v1/orders/{placed['id']}", {"carrier": "DHL", "tracking_number": name}
+        raced = verb == RACE
+        if raced:
+            verb = await self._race(path, tracking, name)
+        self.sales.append(Sale(placed["id"], capture, verb, quantity))
+        if verb == "cancel" and not raced:
+            await self._say(f"{path}/cancel", {}, "buyer", f"{name}-cancel")
+        if verb == "ship":
+            if not raced:
+                await self._say(f"{path}/ship", tracking, "seller", f"{name}-ship")
+            await self._say(f"{path}/deliver", {}, "buyer", f"{name}-deliver")
+
+    async def _race(self, path: str, tracking: dict[str, Any], name: str) -> str:
+        """Which of the two happened; the other is refused."""
+        shipped, cancelled = await asyncio.gather(
+            self.client.say(f"{path}/ship", tracking, "seller", f"{name}-ship", Random(f"{name}-ship")),  # noqa: S311 - replayable
+            self.client.say(f"{path}/cancel", {}, "buyer", f"{name}-cancel", Random(f"{name}-cancel")),  # noqa: S311 - replayable
+        )
+        statuses = (shipped.status_code, cancelled.status_code)
+        assert sorted(statuses) == [200, 409], f"{name}: {shipped.text} {cancelled.text}"
+        return "ship" if shipped.is_success else "cancel"
 
     async def _say(self, path: str, body: dict[str, Any], role: str, key: str) -> Any:
         said = await self.client.post(path, body, role, key, self.draws)

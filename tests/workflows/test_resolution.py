@@ -141,6 +141,9 @@ async def test_an_unknown_payment_that_the_provider_knows_ends_as_the_provider_s
         "outcome": "captured",
         "reference": reference,
     }
+    [incident] = (await arena.get(f"/v1/incidents?subject={order['id']}", Role.ADMIN))["data"]
+    assert (incident["kind"], incident["closed_by"]) == ("payment_unknown", arena.people[Role.ADMIN])
+    assert incident["note"] == "resolved: captured; dashboard"
     assert (await arena.audit())[1] == ()
 
 
