@@ -52,6 +52,7 @@ BODIES: dict[str, Any] = {
     "changeCartItem": {"quantity": 3},
     "checkOutCart": {"shipping_address": _ADDRESS, "payment": _CARD},
     "placeOrder": {"items": _ITEMS, "shipping_address": _ADDRESS, "payment": _CARD},
+    "changeOrder": {"notes": "Ring twice, please."},
     "payOrder": {"payment": _CARD},
     "shipOrder": {"carrier": "DHL", "tracking_number": "JD014600003828"},
     "deliverOrder": {},

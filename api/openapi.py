@@ -10,6 +10,7 @@ from pydantic import Field
 
 from api.cookies import SECURE_NAME
 from api.deps import Only, visitor, wiring
+from api.example_answers import ANSWERS, PROBLEMS, TEXTS
 from api.examples import BODIES
 from api.limits import unlimited
 from api.problems import MEDIA_TYPE
@@ -18,7 +19,7 @@ from domain.errors import BY_CODE, DeploymentRefused
 from domain.values import Value
 
 KEY_HEADER = "Idempotency-Key"
-_REF = "#/components/schemas/"
+_REF, _EXAMPLES = "#/components/schemas/", "#/components/examples/"
 _SAFE = {"GET", "HEAD"}
 # Our own pages' way in; what changes something has the session's CSRF token in X-CSRF-Token, and our Origin.
 _SESSION = {
@@ -84,6 +85,8 @@ class Documented(FastAPI):
             schemas.pop(name, None)
         schemas["Problem"] = Problem.model_json_schema(ref_template=_REF + "{model}", mode="validation")
         schemas.update(schemas["Problem"].pop("$defs"))
+        shown = {**ANSWERS, **{f"Problem{status}": problem for status, problem in PROBLEMS.items()}}
+        document["components"]["examples"] = {name: {"value": example} for name, example in shown.items()}
         return document
 
 
@@ -93,7 +96,7 @@ def _complete(operation: dict[str, Any], route: RouteContext) -> None:
         operation["security"].append({})
     for status in _refusals(operation, route):
         operation["responses"].setdefault(str(status), {"description": _DESCRIPTIONS[status]})
-    _complete_answers(operation["responses"])
+    _complete_answers(operation["responses"], operation["operationId"])
     for parameter in operation.get("parameters", ()):
         if parameter["name"] == KEY_HEADER:
             # Left out it is a 400 of its own, so the route itself takes it as optional.
@@ -107,22 +110,36 @@ def _complete(operation: dict[str, Any], route: RouteContext) -> None:
     operation.setdefault("security", [])
 
 
-def _complete_answers(responses: dict[str, Any]) -> None:
+def _complete_answers(responses: dict[str, Any], operation_id: str) -> None:
     for status, response in responses.items():
         if int(status) in _RENAMED:
             response["description"] = _DESCRIPTIONS[int(status)]
         if status == "422":
-            response["content"] = _problem()
+            response["content"] = _problem(status)
         elif status >= "400":
-            response.setdefault("content", _problem())
-        for content in response.get("content", {}).values():
+            response.setdefault("content", _problem(status))
+        for kind, content in response.get("content", {}).items():
             # OpenAPI 3.2's word for what a stream consists of; the document is one of 3.1.
             if content.pop("itemSchema", None) is not None:
                 content["schema"] = {"type": "string"}
+            if kind == "application/json":
+                content["examples"] = dict(map(_shown, _schemas_of(content["schema"])))
+            elif kind != MEDIA_TYPE:
+                content["example"] = TEXTS[operation_id]
 
 
-def _problem() -> dict[str, Any]:
-    return {MEDIA_TYPE: {"schema": {"$ref": _REF + "Problem"}}}
+def _schemas_of(schema: dict[str, Any]) -> list[str]:
+    """The names of what an answer can be."""
+    return [each["$ref"].removeprefix(_REF) for each in schema.get("anyOf", [schema])]
+
+
+def _shown(name: str) -> tuple[str, dict[str, str]]:
+    return name, {"$ref": _EXAMPLES + name}
+
+
+def _problem(status: str) -> dict[str, Any]:
+    example = dict([_shown(f"Problem{status}")])
+    return {MEDIA_TYPE: {"schema": {"$ref": _REF + "Problem"}, "examples": example}}
 
 
 def _refusals(operation: dict[str, Any], route: RouteContext) -> set[int]:

@@ -18,7 +18,7 @@ from api.schemas import Sent
 from db.ids import new_id
 from db.pricing import one_currency
 from db.tables import Order
-from domain.addresses import Address, Destination
+from domain.addresses import Address
 from domain.discounts import DiscountCode
 from domain.errors import CartCheckedOut, HoldfastError
 from domain.money import Minor
@@ -131,14 +131,13 @@ class Placing:
 
     def _placement(self, body: OrderRequest, claim: Claim, caller: Principal, currency: str) -> Placement:
         """What the workflow may know: ids, quantities, and of the address only what tax and shipping depend on."""
-        to = body.shipping_address
         return Placement(
             order_id=claim.resource_id,
             request_id=claim.request_id,
             buyer_id=caller.account_id,
             items=tuple(body.items),
             currency=currency,
-            destination=Destination(country=to.country, region=to.region, postal_code=to.postal_code),
+            destination=body.shipping_address.place,
             shipping_method=body.shipping_method,
             expected_total=body.expected_total,
             payment=Choice.model_validate(body.payment, from_attributes=True),

@@ -4,13 +4,14 @@ from typing import Annotated, Self
 
 from fastapi import Query
 from pydantic import BaseModel, model_validator
+from sqlalchemy import Select, select
 
 from api.deps import Principal
 from api.lists import Page, PageQuery, cursor_of
 from api.products import MAX_PRICE, CurrencyCode, ProductView
 from api.schemas import Slug
 from db.looking import Part
-from db.tables import Product
+from db.tables import Product, Stock
 from domain.errors import RoleNotAllowed, TokenMissing
 from domain.ids import AccountId, ProductId
 from domain.orders import Role
@@ -18,6 +19,9 @@ from domain.search import MAX_TEXT, Sort, Wanted, read_text
 from domain.values import TEXT
 
 _Amount = Annotated[int | None, Query(ge=0, le=MAX_PRICE, description="In minor units of `currency`.")]
+
+
+_OF_ONE_SELLER = {"active", "low_stock", "seller"}
 
 
 class ProductFilter(BaseModel):
@@ -43,6 +47,12 @@ class ProductFilter(BaseModel):
         bool,
         Query(description="`false`: what the caller does not offer; staff name its seller. Takes no other filter."),
     ] = True
+    low_stock: Annotated[
+        bool,
+        Query(
+            description="`true`: what little is left of that the caller offers; staff name its seller. No other filter."
+        ),
+    ] = False
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
@@ -51,9 +61,22 @@ class ProductFilter(BaseModel):
             raise ValueError("Prices need a currency")
         if self.sort is Sort.RELEVANCE and not self._text:
             raise ValueError("Without a text nothing is relevant")
-        if not self.active and self.model_fields_set - {"active", "seller"}:
-            raise ValueError("What is not for sale is listed by its seller alone")
+        if self.of_one_seller and (self.model_fields_set - _OF_ONE_SELLER or (not self.active and self.low_stock)):
+            raise ValueError("What is not for sale, or what there is little of, is listed by its seller alone")
         return self
+
+    @property
+    def of_one_seller(self) -> bool:
+        """Whether it asks for what only the seller and staff may see."""
+        return not self.active or self.low_stock
+
+    def of(self, seller_id: str) -> Select[str]:
+        """The seller's products that are asked for."""
+        own = select(Product.id).where(Product.archived.is_(None), Product.seller_id == seller_id)
+        if not self.low_stock:
+            return own.where(~Product.active)
+        little = select(Stock.product_id).where(Stock.on_hand - Stock.held <= Stock.low_at)
+        return own.where(Product.active, Product.id.in_(little))
 
     @property
     def wanted(self) -> Wanted:
@@ -77,7 +100,7 @@ class ProductPage(Page[ProductView]):
 
 
 def whose(asked: ProductFilter, caller: Principal | None) -> str:
-    """Whose products that are not for sale may be listed. Raises TokenMissing or RoleNotAllowed."""
+    """Whose products may be listed as only their seller and staff see them. Raises TokenMissing or RoleNotAllowed."""
     if caller is None:
         raise TokenMissing
     if caller.role is Role.SELLER and asked.seller in {None, caller.account_id}:

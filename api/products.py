@@ -98,8 +98,8 @@ def _columns(body: NewProduct | ProductChange) -> dict[str, Any]:
 class ProductView(Value):
     """`category` is a slug, `stock` what can still be sold: on hand less held.
 
-    `version` is the ETag, of what its seller changes: stock is no part of it. At `low_stock_threshold` its seller is
-    told that there is little (the event `stock.low`); only they see it.
+    `version` is the ETag, of what its seller changes: stock is no part of it. At `low_stock_threshold` there is
+    little: that is logged (the event `stock.low`), and `low_stock=true` lists it. Only its seller and staff see it.
     """
 
     id: ProductId

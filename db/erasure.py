@@ -7,6 +7,7 @@ statement in here, and is looked through by tests/integration/test_erasure.py.
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from pydantic import JsonValue
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
@@ -51,7 +52,13 @@ from domain.incidents import IncidentKind
 from domain.orders import Role
 
 # What an order's view shows of a person, and what stands for one at the provider.
-_PERSONAL = {"shipping_address": None, "billing_address": None, "notes": None, "next_action": None}
+_PERSONAL: dict[str, JsonValue] = {
+    "shipping_address": None,
+    "billing_address": None,
+    "notes": None,
+    "seller_notes": {},
+    "next_action": None,
+}
 # Answers from here on are refusals, which name no person.
 _REFUSED = 400
 
@@ -152,7 +159,7 @@ def _blanking(owned: _Owned) -> list[Executable]:
 
 def _contacts(owned: _Owned) -> list[Executable]:
     blank = update(OrderContact).where(OrderContact.account_id == owned.account_id)
-    return [blank.values(shipping_address=null(), billing_address=null(), notes=null())]
+    return [blank.values(shipping_address=null(), billing_address=null(), notes=null(), seller_notes={})]
 
 
 def _calls(owned: _Owned) -> list[Executable]:

@@ -142,6 +142,7 @@ def _contact(placement: Placement, claim: dict[str, Any]) -> OrderContact:
         shipping_address=claim["shipping_address"],
         billing_address=claim.get("billing_address"),
         notes=claim.get("notes"),
+        seller_notes={},
     )
 
 

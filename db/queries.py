@@ -20,7 +20,7 @@ from db.tables import (
     Refund,
 )
 from domain.addresses import Address
-from domain.ids import human_number
+from domain.ids import human_number, number_in
 from domain.money import Money
 from domain.order_view import (
     AttemptView,
@@ -75,13 +75,19 @@ async def parties_of(session: AsyncSession, order_id: str) -> Parties | None:
 
 async def order_id_of(session: AsyncSession, named: str) -> str | None:
     """The id of an order that a person names by it, or by its number (O-100001)."""
-    number = named.upper().removeprefix("O-")
-    if number.isascii() and number.isdecimal() and len(number) < _DIGITS:
-        found: str | None = await session.scalar(select(Order.id).where(Order.number == int(number)))
+    number = order_number_in(named)
+    if number is not None:
+        found: str | None = await session.scalar(select(Order.id).where(Order.number == number))
         return found
     kind = Order.id.type
     assert isinstance(kind, TypeIdColumn), "orders are known by their ids"
     return named if kind.reads(named) else None
+
+
+def order_number_in(text: str) -> int | None:
+    """The number of an order, with its letter or without."""
+    number = number_in("O", text)
+    return number_in("O", f"O-{text}") if number is None else number
 
 
 async def newest_orders(session: AsyncSession, status: OrderStatus | None, limit: int) -> list[OrderView]:
@@ -89,10 +95,6 @@ async def newest_orders(session: AsyncSession, status: OrderStatus | None, limit
     query = select(Order.id).order_by(Order.id.desc()).limit(limit)
     ids = await session.scalars(query if status is None else query.where(Order.status == status))
     return await order_views(session, list(ids))
-
-
-# More than any number of ours has, and fewer than a BIGINT can hold.
-_DIGITS = 18
 
 
 async def payment_views(session: AsyncSession, ids: Sequence[str]) -> list[PaymentView]:
@@ -286,4 +288,5 @@ def _order_view(
         shipping_address=contact.shipping_address and Address.model_validate(contact.shipping_address),
         billing_address=contact.billing_address and Address.model_validate(contact.billing_address),
         notes=contact.notes,
+        seller_notes=contact.seller_notes,
     )

@@ -29,3 +29,7 @@ class Address(Value):
     region: Line2 = ""
     postal_code: Annotated[str, StringConstraints(strip_whitespace=True, max_length=20, pattern=TEXT)] = ""
     country: CountryCode
+
+    @property
+    def place(self) -> Destination:
+        return Destination(country=self.country, region=self.region, postal_code=self.postal_code)

@@ -216,8 +216,16 @@ _STATUS_AFTER: dict[str, OrderStatus] = {
     EventType.ORDER_FAILED: OrderStatus.FAILED,
 }
 
-# What is said of an order without moving it; written down when the database can be reached, so perhaps late.
-NOT_MOVES = frozenset({EventType.ORDER_HELD, EventType.ORDER_RELEASED})
+# What is said or changed of an order without moving it; a hold is written down when the database can be reached, so
+# perhaps late.
+NOT_MOVES = frozenset(
+    {
+        EventType.ORDER_HELD,
+        EventType.ORDER_RELEASED,
+        EventType.ORDER_NOTES_CHANGED,
+        EventType.ORDER_ADDRESS_CHANGED,
+    }
+)
 
 
 def history_findings(

@@ -5,12 +5,12 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, AwareDatetime, Field, StrictBool, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StrictBool, StringConstraints, model_validator
 
 from domain.errors import DiscountNotApplicable
 from domain.money import Currency, Minor, round_half_up
 from domain.moves import Moves
-from domain.values import Value
+from domain.values import Timestamp, Value
 
 # What buyers type: letters of either case are the same code.
 DiscountCode = Annotated[
@@ -27,7 +27,7 @@ def _in_reach(at: datetime) -> datetime:
     return at
 
 
-PeriodEnd = Annotated[AwareDatetime, AfterValidator(_in_reach)]
+PeriodEnd = Annotated[Timestamp, AfterValidator(_in_reach)]
 Positive = Annotated[Minor, Field(ge=1)]
 Percent = Annotated[Decimal, Field(gt=0, le=100, max_digits=5, decimal_places=2)]
 

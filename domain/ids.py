@@ -30,3 +30,15 @@ RequestId = Annotated[str, _typeid("req")]
 def human_number(letter: str, number: int) -> str:
     """What people read to each other on the phone: O-100001, P-100001, R-100001."""
     return f"{letter}-{number}"
+
+
+# More than any number of ours has, and fewer than a BIGINT can hold.
+_DIGITS = 18
+
+
+def number_in(letter: str, text: str) -> int | None:
+    """The number that was read out as `human_number` writes it, or None when it is none of this letter."""
+    given, _, digits = text.upper().partition("-")
+    if given != letter or not (digits.isascii() and digits.isdecimal()) or len(digits) >= _DIGITS:
+        return None
+    return int(digits)

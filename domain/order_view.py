@@ -1,5 +1,6 @@
 """What an order looks like from outside: to its buyer, to a seller, and to staff."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
@@ -130,8 +131,17 @@ class WorkflowLink(Value):
     url: str | None = None
 
 
+def told_to_seller(status: PaymentStatus) -> PaymentStatus:
+    """Whether the order is paid concerns a seller; that some of it went back may be about another's goods."""
+    return PaymentStatus.COMPLETED if status is PaymentStatus.PARTIALLY_REFUNDED else status
+
+
 class OrderView(Value):
-    """An order as its buyer and staff see it."""
+    """An order as staff see it.
+
+    `notes` are the buyer's, for who ships; `seller_notes` are what sellers noted on their parts, by the parts' ids:
+    each sees their own, the buyer none.
+    """
 
     id: OrderId
     object: Literal["order"] = "order"
@@ -155,10 +165,12 @@ class OrderView(Value):
     shipping_address: Address | None
     billing_address: Address | None = None
     notes: str | None = None
+    seller_notes: Mapping[FulfilmentId, str] = Field(default_factory=dict)
     workflow: WorkflowLink | None = None
 
     def for_buyer(self) -> Self:
-        return self.model_copy(update={"payments": tuple(each.for_buyer() for each in self.payments)})
+        payments = tuple(each.for_buyer() for each in self.payments)
+        return self.model_copy(update={"payments": payments, "seller_notes": {}})
 
     def for_seller(self, seller_id: str) -> Self:
         """What a seller sees: own lines and fulfilments, where to ship while it is the seller's to ship, no payment."""
@@ -167,6 +179,7 @@ class OrderView(Value):
             each.status is not FulfilmentStatus.CANCELLED for each in fulfilments
         )
         lines = tuple(line for line in self.lines if line.seller_id == seller_id)
+        own = {each.id for each in fulfilments}
         currency = self.totals.total.currency
 
         def total(of: str) -> Money:
@@ -181,6 +194,7 @@ class OrderView(Value):
         )
         return self.model_copy(
             update={
+                "payment_status": told_to_seller(self.payment_status),
                 "lines": lines,
                 "totals": totals,
                 "fulfilments": fulfilments,
@@ -191,5 +205,6 @@ class OrderView(Value):
                 "billing_address": None,
                 "shipping_address": self.shipping_address if ships else None,
                 "notes": self.notes if ships else None,
+                "seller_notes": {part: text for part, text in self.seller_notes.items() if part in own},
             }
         )

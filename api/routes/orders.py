@@ -4,26 +4,29 @@ from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, Field, HttpUrl, StrictBool, StringConstraints, field_validator
+from pydantic import Field, HttpUrl, StrictBool, StringConstraints, field_validator
 from sqlalchemy import select
 from starlette.convertors import StringConvertor, register_url_convertor
 
 from api import conditional, orders
 from api.commands import DONE, CommandResult, Send
 from api.conditional import NoneMatch, Wait
-from api.deps import Admin, Buyer, SignedIn, Staff, Wired
+from api.deps import Admin, Buyer, CorrelationId, Principal, SignedIn, Staff, Wired, now
 from api.lists import Page, Paging, page_of
+from api.order_lists import OrderFilter
 from api.orders import AcceptedOrder
-from api.placing import PLACED, CardPayment, OrderRequest, Place, Word
-from api.schemas import Sent
-from db import accounts
+from api.placing import PLACED, CardPayment, Notes, OrderRequest, Place, Word
+from api.schemas import Sent, absent
+from db import accounts, contacts
 from db.commands import PLACE_ROUTE
-from db.tables import Fulfilment, Order, Payment
+from db.contacts import By
+from db.tables import Order
+from domain.addresses import Address
 from domain.errors import RoleNotAllowed, TokenInvalid
 from domain.ids import FulfilmentId, OrderId
 from domain.order_view import OrderView
-from domain.orders import OrderStatus, Role
-from domain.payments import Choice, PaymentStatus
+from domain.orders import Role
+from domain.payments import Choice
 from domain.repair import HoldReason
 from domain.values import TEXT, Value
 
@@ -95,9 +98,17 @@ class PayRequest(Sent):
     payment: CardPayment
 
 
-class OrderFilter(BaseModel):
-    status: OrderStatus | None = Query(default=None)
-    payment_status: PaymentStatus | None = Query(default=None)
+class OrderChange(Sent):
+    """What is left out stays. Buyers change `notes` and the address, sellers `seller_notes`, staff all of them.
+
+    `fulfilment_id` names the part that `seller_notes` are about; a seller's own is meant without it. Another address
+    has to be in the same place (country, region, postal code), for which tax and shipping were computed.
+    """
+
+    notes: Notes | None = None
+    seller_notes: Notes | None = None
+    fulfilment_id: FulfilmentId | None = None
+    shipping_address: Address = Field(default_factory=absent)
 
 
 AnyOrder = OrderView | AcceptedOrder
@@ -109,25 +120,15 @@ async def place_order(body: OrderRequest, caller: Buyer, placing: Place) -> Resp
     return await placing.once(caller, PLACE_ROUTE, body)
 
 
-@router.get("", operation_id="listOrders")
+@router.get("", operation_id="listOrders", responses={403: {}})
 async def list_orders(
     caller: SignedIn, wired: Wired, paging: Paging, wanted: Annotated[OrderFilter, Query()]
 ) -> Page[OrderView]:
-    """The caller's orders, newest first: a buyer's own, those with a seller's goods, or all."""
-    query = select(Order.id)
-    match caller.role:
-        case Role.BUYER:
-            query = query.where(Order.buyer_id == caller.account_id)
-        case Role.SELLER:
-            query = query.where(
-                Order.id.in_(select(Fulfilment.order_id).where(Fulfilment.seller_id == caller.account_id))
-            )
-        case Role.ADMIN:
-            pass
-    if wanted.status is not None:
-        query = query.where(Order.status == wanted.status)
-    if wanted.payment_status is not None:
-        query = query.where(Order.id.in_(select(Payment.order_id).where(Payment.status == wanted.payment_status)))
+    """The caller's orders, newest first: a buyer's own, those with a seller's goods, or all.
+
+    `q` is a number or an id of the order, of its payment or a refund, or a parcel's tracking number.
+    """
+    query = wanted.applied(select(Order.id), caller)
     async with wired.database.transaction() as session:
         return await page_of(session, query, Order.id, paging, partial(orders.shown_page, wired, caller, session))
 
@@ -151,6 +152,38 @@ async def get_order(
         return orders.shown(wired, caller, order) if isinstance(order, OrderView) else order
 
     return await conditional.read(seen, known, wait=wait, live=wired.live, follower=(caller.account_id, order_id))
+
+
+@router.patch("/{order_id:order}", operation_id="changeOrder", responses={409: {}})
+async def change_order(
+    order_id: OrderId, body: OrderChange, caller: SignedIn, wired: Wired, correlation: CorrelationId
+) -> OrderView:
+    """Change notes, at any time, or the address while nothing is shipped (M5, M9)."""
+    _check_whose(body, caller)
+    by = By(caller.account_id, caller.role, now(), correlation)
+    sent = body.model_fields_set
+    async with wired.database.transaction() as session:
+        await orders.visible(session, caller, order_id)
+        order, contact = await contacts.lock(session, order_id)
+        if "shipping_address" in sent:
+            await contacts.readdress(session, order, contact, body.shipping_address, by)
+        if "notes" in sent:
+            contacts.note(session, order, contact, body.notes, by)
+        if "seller_notes" in sent:
+            seller_id = caller.account_id if caller.role is Role.SELLER else None
+            part = await contacts.part_of(session, order_id, body.fulfilment_id, seller_id)
+            contacts.note_part(session, order, contact, part, body.seller_notes, by)
+        await session.flush()
+        view = await orders.found(session, caller, order_id)
+    assert isinstance(view, OrderView), "it was locked"
+    return orders.shown(wired, caller, view)
+
+
+def _check_whose(body: OrderChange, caller: Principal) -> None:
+    """Raises RoleNotAllowed."""
+    others = {Role.BUYER: {"seller_notes", "fulfilment_id"}, Role.SELLER: {"notes", "shipping_address"}}
+    if body.model_fields_set & others.get(caller.role, set()):
+        raise RoleNotAllowed(role=caller.role)
 
 
 @router.post("/{order_id}/pay", operation_id="payOrder", responses=DONE)

@@ -5,7 +5,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field, StringConstraints
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api import products
@@ -54,14 +53,13 @@ Looking = Annotated[Actor | None, Depends(_looking)]
 async def list_products(
     wired: Wired, paging: Paging, asked: Annotated[ProductFilter, Query()], caller: Visitor
 ) -> ProductPage:
-    """What is for sale, or with `active=false` what the caller does not offer at the moment.
+    """What is for sale; or what the caller does not offer at the moment (`active=false`), or has little of.
 
     Newest first, or by price, or by how well a text fits. A text is looked for among the 500 products that it fits
     best, when there are more.
     """
-    if not asked.active:
-        seller = whose(asked, caller)
-        query = select(Product.id).where(~Product.active, Product.archived.is_(None), Product.seller_id == seller)
+    if asked.of_one_seller:
+        query = asked.of(whose(asked, caller))
         async with wired.database.transaction() as session:
             page = await page_of(session, query, Product.id, paging, partial(products.shown_page, session))
         return ProductPage(data=page.data, has_more=page.has_more)
@@ -114,7 +112,7 @@ async def delete_product(product_id: ProductId, acting: Acting, match: IfMatch, 
         await catalogue.archive(session, acting, product)
 
 
-@router.post("/{product_id}/stock", operation_id="adjustStock")
+@router.post("/{product_id}/stock", operation_id="adjustStock", responses={200: {"model": ProductView}})
 async def adjust_stock(
     product_id: ProductId, body: StockChange, caller: Staff, wired: Wired, once: Once, correlation: CorrelationId
 ) -> Response:

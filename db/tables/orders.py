@@ -64,6 +64,8 @@ class OrderContact(Table):
     shipping_address: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     billing_address: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     notes: Mapped[str | None]
+    # By the part that its seller noted them on.
+    seller_notes: Mapped[dict[str, str]] = mapped_column(JSONB, server_default=text("'{}'"))
 
 
 class Fulfilment(Table):
@@ -74,7 +76,7 @@ class Fulfilment(Table):
     seller_id: Mapped[AccountKey] = mapped_column(ForeignKey("accounts.id"), index=True)
     status: Mapped[FulfilmentStatus] = mapped_column(status_of(FulfilmentStatus, "status"))
     carrier: Mapped[str | None]
-    tracking_number: Mapped[str | None]
+    tracking_number: Mapped[str | None] = mapped_column(index=True)
     tracking_url: Mapped[str | None]
     shipped: Mapped[Time | None]
     delivered: Mapped[Time | None]

@@ -20,7 +20,7 @@ HoldfastError
 │                              CategoryExists  CategoryInUse  CategoriesFull  CartCheckedOut  CartChanged
 │                              CartsExhausted
 │                              AccountBusy  AccountSoldForMerchant  DiscountUsedUp  DiscountCodeTaken
-│                              FulfilmentNotCancellable  CommandsExhausted
+│                              FulfilmentNotCancellable  CommandsExhausted  AddressFixed
 ├── Unprocessable 422          BodyInvalid  MixedCurrencies  ProductUnavailable  ShippingUnavailable
 │                              CurrencyUnsupported  TotalTooLarge  FulfilmentRequired  PasswordUnfit
 │                              DiscountNotApplicable  DiscountIncomplete
@@ -150,6 +150,7 @@ from domain.errors.invariants import (
     RequestRefusedByProvider,
 )
 from domain.errors.orders import (
+    AddressFixed,
     CommandsExhausted,
     FulfilmentNotCancellable,
     FulfilmentRequired,
@@ -184,6 +185,7 @@ __all__ = [
     "AccountNotApproved",
     "AccountSoldForMerchant",
     "AccountStatusFixed",
+    "AddressFixed",
     "AdminOnRecord",
     "AmountsDiffer",
     "BadRequest",

@@ -50,6 +50,11 @@ class MoneyGivenBack(Conflict):
     sentence = "Money of the order was released or refunded, in whole or in part: nothing ships for it."
 
 
+class AddressFixed(Conflict):
+    code = "address_fixed"
+    sentence = "The address can't be changed: {reason}."
+
+
 class IncidentClosed(Conflict):
     code = "incident_closed"
     sentence = "The incident {id} is closed already."

@@ -62,6 +62,27 @@ def test_every_body_has_an_example_that_its_schema_takes() -> None:
         assert list(Draft202012Validator(schema).iter_errors(content["example"])) == [], name
 
 
+def test_every_answer_has_an_example_that_its_schema_takes() -> None:
+    described = document()
+    components, seen = described["components"], set()
+    for path in described["paths"].values():
+        for operation in path.values():
+            for status, answer in operation["responses"].items():
+                for kind, content in answer.get("content", {}).items():
+                    where = (operation["operationId"], status, kind)
+                    if "example" in content:
+                        assert isinstance(content["example"], str), where
+                        continue
+                    assert content["examples"], where
+                    for name in content["examples"]:
+                        seen.add(name)
+                        schema = {**content["schema"], "components": components}
+                        example = components["examples"][name]["value"]
+                        assert [each.message for each in Draft202012Validator(schema).iter_errors(example)] == [], where
+
+    assert seen == set(components["examples"])
+
+
 def test_every_operation_has_examples_of_the_query_that_it_can_not_do_without() -> None:
     asked = {
         (operation["operationId"], each["name"])

@@ -44,13 +44,15 @@ async def every_flow(shop: Shop, marks: Marks) -> str:
     await _declined_then_cancelled(shop, marks, product)
     await _held_and_refunded(shop, marks, product)
     await _moved_outside(shop, marks, product)
+    await _changed(shop, marks, product)
+    await _from_a_cart(shop, marks, product)
     await _refused(shop, marks, product, paid)
     await _registered(shop, marks)
     return paid
 
 
 async def _registered(shop: Shop, marks: Marks) -> None:
-    """An account whose name and e-mail change, that fills a cart, is refused, and is erased."""
+    """An account whose name and e-mail change, that is refused, and is erased."""
     password, changed = marks.new("password"), marks.new("new password")
     old, new = f"{marks.new('email')}@example.com", f"{marks.new('moved')}@example.com"
     person = {"email": old, "password": password, "name": marks.new("first name"), "role": "buyer"}
@@ -80,6 +82,27 @@ async def _shipped_and_delivered(shop: Shop, marks: Marks, product: str) -> str:
     await shop.tell(order, "deliver", {})
     await shop.becomes(order, "completed", "completed")
     return str(order)
+
+
+async def _changed(shop: Shop, marks: Marks, product: str) -> None:
+    """Notes and the address of an order that stands, by its buyer and by who ships it."""
+    order = (await shop.placed(marks.order(product)))["id"]
+    changes = (
+        ("buyer", {"notes": marks.new("changed note"), "shipping_address": marks.address()}),
+        ("admin", {"seller_notes": marks.new("seller note")}),
+    )
+    for who, change in changes:
+        changed = await shop.http.patch(f"/v1/orders/{order}", json=change, headers=shop.headers(who))
+        assert changed.status_code == 200, changed.text
+
+
+async def _from_a_cart(shop: Shop, marks: Marks, product: str) -> None:
+    cart = (await shop.post("/v1/carts", {})).json()
+    filled = await shop.post(f"/v1/carts/{cart['id']}/items", {"product_id": product, "quantity": 1})
+    assert filled.status_code == 200, filled.text
+    body = {name: value for name, value in marks.order(product).items() if name != "items"}
+    answer = await shop.post(f"/v1/carts/{cart['id']}/checkout", body)
+    assert answer.status_code in {201, 202}, answer.text
 
 
 async def _declined_then_cancelled(shop: Shop, marks: Marks, product: str) -> None:

@@ -303,6 +303,8 @@ async def test_only_staff_make_and_change_codes(arena: Arena) -> None:
         {"uses": 0},
         {"starts": "2026-01-02T00:00:00Z", "ends": "2026-01-01T00:00:00Z"},
         {"ends": "tomorrow"},
+        {"ends": 1_799_000_000},
+        {"ends": "1799000000"},
         # Of the year 10000, and before the year 1, in UTC: what PostgreSQL keeps and nobody can read back.
         {"ends": "9999-12-31T23:59:59-05:00"},
         {"starts": "0001-01-01T00:00:00+01:00"},

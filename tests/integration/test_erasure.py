@@ -80,6 +80,10 @@ async def buys(arena: Arena, buyer: Buyer) -> tuple[str, str]:
     product = await arena.product()
     kept = (await buyer.place(product, f"{MARK}-first")).json()["id"]
     await arena.insist(kept, "ship", Role.SELLER, key="shipment")
+    noted = await arena.http.patch(
+        f"/v1/orders/{kept}", json={"seller_notes": f"{MARK} rang"}, headers=await arena.headers(Role.SELLER)
+    )
+    assert noted.status_code == 200, noted.text
     await arena.insist(kept, "deliver", buyer.id)
     await arena.until(kept, status="completed")
     cancelled = (await buyer.place(product, f"{MARK}-second", card="pm_card_authenticationRequired")).json()["id"]
@@ -140,8 +144,8 @@ async def test_nothing_says_any_more_who_it_was(arena: Arena, owner_dsn: str) ->
     await is_noted(arena, IncidentKind.CLAIM_WITHOUT_WORKFLOW, await asks_in_vain(arena, buyer))
     assert await holding(owner_dsn, MARK) == {
         "accounts.email", "accounts.name", "account_changes.note", "commands.result", "incidents.note",
-        "order_contacts.billing_address", "order_contacts.notes", "order_contacts.shipping_address", "requests.body",
-        "requests.key", "requests.response",
+        "order_contacts.billing_address", "order_contacts.notes", "order_contacts.seller_notes",
+        "order_contacts.shipping_address", "requests.body", "requests.key", "requests.response",
     }  # fmt: skip
     before, events = await books(owner_dsn), await arena.logged(kept, "order.completed")
 
@@ -157,6 +161,22 @@ async def test_nothing_says_any_more_who_it_was(arena: Arena, owner_dsn: str) ->
         seen = await arena.order(order)
         assert (seen["status"], seen["buyer_id"]) == (status, buyer.id)
         assert (seen["shipping_address"], seen["billing_address"], seen["notes"]) == (None, None, None)
+        assert seen["seller_notes"] == {}
+
+
+async def test_nothing_is_written_on_an_order_whose_buyer_is_gone(arena: Arena) -> None:
+    buyer = Buyer(arena)
+    await buyer.register()
+    kept, _ = await buys(arena, buyer)
+    await buyer.erase()
+
+    by_buyer = await buyer.call("PATCH", f"/v1/orders/{kept}", {"notes": MARK})
+    headers = await arena.headers(Role.SELLER)
+    by_seller = await arena.http.patch(f"/v1/orders/{kept}", json={"seller_notes": MARK}, headers=headers)
+
+    for refused in (by_buyer, by_seller):
+        assert (refused.status_code, refused.json()["code"]) == (409, "order_closed")
+    assert (await arena.order(kept))["notes"] is None
 
 
 async def test_who_is_gone_is_signed_in_nowhere_and_the_e_mail_is_free(arena: Arena, database: Database) -> None:

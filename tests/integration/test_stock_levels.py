@@ -169,3 +169,39 @@ async def test_what_orders_hold_is_not_counted_away(arena: Arena) -> None:
 
     assert await low(arena, product) == [(1, 2)]
     assert (await send(arena, "GET", f"/v1/products/{product}")).json()["stock"] == 1
+
+
+async def test_a_seller_lists_what_little_is_left_of(arena: Arena) -> None:
+    ben = await arena.new_account(Role.SELLER)
+    little = await arena.product(on_hand=4, low_at=3)
+    await arena.product(on_hand=4)
+    await arena.product(on_hand=9, low_at=3)
+    await arena.product(on_hand=1, low_at=3, active=False)
+    his = await arena.product(on_hand=0, low_at=0, seller=ben)
+
+    async def listed(query: str, who: Role) -> list[str]:
+        return [each["id"] for each in (await arena.get(f"/v1/products?low_stock=true{query}", who))["data"]]
+
+    assert await listed("", Role.SELLER) == []
+    await arena.place(little, 1)
+    assert await listed("", Role.SELLER) == [little]
+    assert await listed(f"&seller={ben}", Role.ADMIN) == [his]
+
+
+@pytest.mark.idle
+@pytest.mark.parametrize(
+    ("who", "query", "status"),
+    [
+        (Role.BUYER, "", 403),
+        (None, "", 401),
+        (Role.ADMIN, "", 403),
+        (Role.SELLER, "&q=rope", 422),
+        (Role.SELLER, "&active=false", 422),
+    ],
+)
+async def test_others_do_not_list_it(arena: Arena, who: Role | None, query: str, status: int) -> None:
+    headers = {} if who is None else await arena.headers(who)
+
+    refused = await arena.http.get(f"/v1/products?low_stock=true{query}", headers=headers)
+
+    assert refused.status_code == status

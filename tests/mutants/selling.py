@@ -9,11 +9,19 @@ _TERMS = "unit/test_discounts.py::"
 
 SELLING = (
     Bug(
+        "number_taken_for_a_time",
+        "A bare number is a time: seconds since 1970 or milliseconds, as its size makes one guess.",
+        "domain/values.py",
+        "Timestamp = Annotated[AwareDatetime, BeforeValidator(_written_out)]",
+        "Timestamp = Annotated[AwareDatetime, BeforeValidator(lambda at: at)]",
+        (_TERMS + "test_terms_that_contradict_themselves_make_no_discount",),
+    ),
+    Bug(
         "period_without_end",
         "A discount's end is a time that the database keeps and nobody can read back: its orders never end.",
         "domain/discounts.py",
-        "PeriodEnd = Annotated[AwareDatetime, AfterValidator(_in_reach)]",
-        "PeriodEnd = Annotated[AwareDatetime, AfterValidator(lambda at: at)]",
+        "PeriodEnd = Annotated[Timestamp, AfterValidator(_in_reach)]",
+        "PeriodEnd = Annotated[Timestamp, AfterValidator(lambda at: at)]",
         (_DISCOUNTS + "test_a_change_that_makes_no_sense_changes_nothing",),
     ),
     Bug(

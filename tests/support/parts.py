@@ -21,8 +21,8 @@ class Bought:
     async def call_off(self, number: int, who: Role = Role.ADMIN, **body: Any) -> Any:
         return await self.arena.insist(self.id, "cancel", who, fulfilment_id=self.parts[number], **body)
 
-    async def ship(self, number: int) -> Any:
-        return await self.arena.insist(self.id, "ship", Role.ADMIN, fulfilment_id=self.parts[number])
+    async def ship(self, number: int, **body: Any) -> Any:
+        return await self.arena.insist(self.id, "ship", Role.ADMIN, fulfilment_id=self.parts[number], **body)
 
     async def deliver(self, number: int, who: Role) -> Any:
         return await self.arena.insist(self.id, "deliver", who, fulfilment_id=self.parts[number])

@@ -267,6 +267,8 @@ ROWS = {
     "getOrderStatus": Row(may=_OF_ORDER, about="order"),
     "getTimeline": Row(may=_OF_ORDER, about="order"),
     "followOrder": Row(may=_OF_ORDER, about="order"),
+    # Each changes their own; tests/integration/test_order_changes.py has the rest.
+    "changeOrder": Row(may=_OF_ORDER, about="order", body=sent()),
     # Paid already: what the buyer is told is not about rights.
     "payOrder": Row(may={Who.BUYER: 409}, barred=_NOT_BUYERS, about="order", body=sent(payment=CARD)),
     "shipOrder": Row(may={Who.SELLER: 200, Who.ADMIN: 200}, barred=BUYERS, about="order", body=sent(**_TRACKING)),

@@ -112,6 +112,7 @@ def test_letters_of_either_case_are_the_same_code(typed: str) -> None:
         {"kind": "fixed", "amount": 500, "currency": "XXX"},
         {"kind": "percentage", "percent": 10, "starts": NOON, "ends": NOON},
         {"kind": "percentage", "percent": 10, "starts": "2026-11-20T12:00:00"},
+        {"kind": "percentage", "percent": 10, "starts": "1763892000"},
         {"kind": "percentage", "percent": 10, "code": "A B"},
         {"kind": "percentage", "percent": 10, "code": "ÄPFEL"},
         {"kind": "percentage", "percent": 10, "code": "AB"},

@@ -10,7 +10,7 @@ from typeid import TypeID
 
 import domain.ids
 from db.ids import TypeIdColumn, new_id
-from domain.ids import OrderId, human_number
+from domain.ids import OrderId, human_number, number_in
 
 KINDS = {name: each for name, each in vars(domain.ids).items() if name.endswith("Id")}
 PREFIXES = {
@@ -103,3 +103,15 @@ def test_a_column_refuses_an_id_of_another_kind() -> None:
 
 def test_people_read_numbers_to_each_other() -> None:
     assert [human_number(letter, 100001) for letter in "OPR"] == ["O-100001", "P-100001", "R-100001"]
+
+
+def test_a_number_is_read_back_as_it_is_written() -> None:
+    assert number_in("O", human_number("O", 100_001)) == 100_001
+    assert number_in("P", "p-100001") == 100_001
+
+
+@pytest.mark.parametrize(
+    "text", ["P-100001", "O100001", "100001", "O-", "O-1-2", "O--1", "O-1e3", "O-²", "O-" + "9" * 18, ""]
+)
+def test_what_is_no_number_of_the_kind_is_none(text: str) -> None:
+    assert number_in("O", text) is None

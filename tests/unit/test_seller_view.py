@@ -121,6 +121,21 @@ def test_a_seller_s_totals_are_those_of_the_own_lines(order: OrderView) -> None:
     )
 
 
+def test_that_another_s_goods_were_refunded_is_not_told(order: OrderView) -> None:
+    partly = order.model_copy(update={"payment_status": PaymentStatus.PARTIALLY_REFUNDED})
+
+    assert partly.for_seller(ANN).payment_status is PaymentStatus.COMPLETED
+    for status in set(PaymentStatus) - {PaymentStatus.PARTIALLY_REFUNDED}:
+        assert order.model_copy(update={"payment_status": status}).for_seller(ANN).payment_status is status
+
+
+def test_each_seller_sees_the_own_note_and_the_buyer_none(order: OrderView) -> None:
+    noted = order.model_copy(update={"seller_notes": {fulfilment_of(ANN): "wrap", fulfilment_of(BEN): "weigh"}})
+
+    assert noted.for_seller(BEN).seller_notes == {fulfilment_of(BEN): "weigh"}
+    assert noted.for_buyer().seller_notes == {}
+
+
 def with_parts(order: OrderView, **status: FulfilmentStatus) -> OrderView:
     """The order with the parts of ANN and BEN as said."""
     of = {ANN: status["ann"], BEN: status["ben"]}

@@ -39,7 +39,7 @@ async def test_a_request_is_a_span_by_its_route_and_names_its_order(
     (span,) = exported.get_finished_spans()
     assert span.name == "GET /v1/orders/{order_id}"
     assert dict(span.attributes or {}) == {
-        "holdfast.status": 401,
+        "holdfast.status": 422,
         "holdfast.request_id": "one",
         "holdfast.order_id": ORDER,
     }
