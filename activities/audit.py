@@ -1,14 +1,15 @@
 """The audit: our books against themselves, and the database's orders against Temporal's. It only opens incidents."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from db import commands, incidents, orders
+from db import commands, incidents
 from db.books_audit import own_findings
+from db.books_roll import having, mismatches
 from db.session import Database
 from domain.incidents import IncidentKind
 from domain.sweep import FORGOTTEN, Presence, Roll
@@ -16,8 +17,6 @@ from domain.values import Value
 
 # How far back the very first audit looks for forgotten claims.
 _FIRST = timedelta(hours=1)
-# What a workflow may take from the end of its order to its own.
-_LINGERS = timedelta(minutes=10)
 
 
 class Look(Value):
@@ -53,24 +52,15 @@ class AuditActivities:
         """An incident for every open order without a running workflow, the reverse, and every forgotten claim."""
         since = (look.last or look.at - _FIRST) - FORGOTTEN
         async with self._database.transaction() as session:
-            open_orders = await orders.open_ids(session)
             claims = await commands.forgotten(session, since, look.at - FORGOTTEN)
-        running = await self._roll.running()
-        # The list is some moments behind, and orders go on meanwhile: each difference is looked at once more.
-        lost = await self._having(open_orders - running, Presence.NONE, Presence.CLOSED)
-        left = await self._having(running - open_orders, Presence.RUNNING)
-        never_began = await self._having(claims, Presence.NONE)
+        seen = await mismatches(self._database, self._roll, look.at)
+        kinds: dict[IncidentKind, Sequence[str]] = {
+            IncidentKind.ORDER_WITHOUT_WORKFLOW: seen.lost,
+            IncidentKind.WORKFLOW_OF_CLOSED_ORDER: seen.ended,
+            IncidentKind.CLAIM_WITHOUT_WORKFLOW: await having(self._roll, claims, Presence.NONE),
+        }
         async with self._database.transaction() as session:
-            still = await orders.open_ids(session)
-            kinds = {
-                IncidentKind.ORDER_WITHOUT_WORKFLOW: [order for order in lost if order in still],
-                IncidentKind.WORKFLOW_OF_CLOSED_ORDER: await orders.ended_before(session, left, look.at - _LINGERS),
-                IncidentKind.CLAIM_WITHOUT_WORKFLOW: never_began,
-            }
             return {kind: await _report(session, kind, dict.fromkeys(found), look) for kind, found in kinds.items()}
-
-    async def _having(self, suspects: Iterable[str], *presence: Presence) -> list[str]:
-        return [order for order in sorted(suspects) if await self._roll.presence(order) in presence]
 
 
 async def _report(session: AsyncSession, kind: IncidentKind, found: Mapping[str, str | None], look: Look) -> int:

@@ -25,7 +25,7 @@ _PATIENCE = timedelta(seconds=2)
 # How long an answer stands: whoever asks more often is told the same, and nobody can wear the parts out by asking.
 _STANDS_SECONDS = 1.0
 # A worker asks for work again after a minute at most.
-_POLLED = timedelta(minutes=2)
+POLLED = timedelta(minutes=2)
 # Sweeps come every minute; one that takes long keeps the next ones from starting.
 _SWEPT = timedelta(minutes=5)
 
@@ -133,7 +133,7 @@ async def _polled(wired: Wiring, queue: str, kind: TaskQueueType.ValueType) -> b
         namespace=wired.temporal.namespace, task_queue=TaskQueue(name=queue), task_queue_type=kind
     )
     answer = await wired.temporal.workflow_service.describe_task_queue(request, timeout=_PATIENCE)
-    since = datetime.now(UTC) - _POLLED
+    since = datetime.now(UTC) - POLLED
     return any(poller.last_access_time.ToDatetime(UTC) > since for poller in answer.pollers)
 
 

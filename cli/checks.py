@@ -12,6 +12,7 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from api.checks import POLLED
 from cli.database import opened
 from cli.settled import problem_of
 from db.condition import Condition, DatabaseUnreadable, condition
@@ -108,9 +109,27 @@ def _judged(seen: Condition) -> Iterator[Found]:
     if seen.restored:
         mend = "Was holdfast reconcile run after the restore? See 'After a restore' in docs/operations.md."
         yield Found(what="event log", state=State.DOUBTFUL, seen="restored from another cluster", mend=mend)
+    yield from _filled(seen)
     state = State.DOUBTFUL if seen.open_incidents else State.RIGHT
     mend = "GET /v1/incidents?open=true lists them." if seen.open_incidents else ""
     yield Found(what="incidents", state=state, seen=f"{seen.open_incidents} open", mend=mend)
+
+
+def _filled(seen: Condition) -> Iterator[Found]:
+    """What a migrated database still lacks before anybody can order."""
+    rates, staff = seen.shipping_rates, seen.administrators
+    yield Found(
+        what="shipping rates",
+        state=State.RIGHT if rates else State.WRONG,
+        seen=f"{rates}" if rates else "none, so every order is refused",
+        mend="" if rates else "Enter some: the README says how.",
+    )
+    yield Found(
+        what="administrators",
+        state=State.RIGHT if staff else State.WRONG,
+        seen=f"{staff} active",
+        mend="" if staff else "Make one: holdfast account create --role admin --email … --name …",
+    )
 
 
 async def _temporal(queues: Sequence[str]) -> AsyncIterator[Found]:
@@ -153,7 +172,8 @@ async def _pollers(client: Client, queue: str) -> int:
         for kind in kinds
     ]
     said = await asyncio.gather(*map(client.workflow_service.describe_task_queue, requests))
-    return max(len(each.pollers) for each in said)
+    since = datetime.now(UTC) - POLLED
+    return max(sum(poller.last_access_time.ToDatetime(UTC) > since for poller in each.pollers) for each in said)
 
 
 async def _swept(client: Client) -> Found:

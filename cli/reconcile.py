@@ -11,7 +11,7 @@ from rich.console import Console
 from cli.database import opened
 from cli.settled import leave, required, settings
 from db import incidents
-from db.books_since import compare
+from db.books_since import compare, unsettled
 from db.condition import DatabaseUnreadable
 from db.session import Database
 from domain.books import Finding, Invariant
@@ -29,7 +29,10 @@ def reconcile(
     report: Annotated[bool, typer.Option(help="Open an incident for each order that differs.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
 ) -> None:
-    """Compare the provider's payments since a time with ours, before the workers start; exits with 1 if any differ."""
+    """Compare the provider's payments with ours, before the workers start; exits with 1 if any differ.
+
+    Those that were begun or refunded since a time, and those that were not at an end in the database.
+    """
     told, at = settings(), since.replace(tzinfo=UTC)
     try:
         with Console(stderr=True).status("Reading the provider's payments"):
@@ -49,8 +52,8 @@ async def _compared(told: Settings, since: datetime, *, report: bool) -> tuple[F
         api_base=told.stripe_api_base,
         timeout=(told.stripe_connect_timeout, told.stripe_read_timeout),
     )
-    truth = await asyncio.to_thread(statement.since, since)
     async with opened(told) as database:
+        truth = await asyncio.to_thread(statement.since, since, await unsettled(database, STRIPE, since))
         found = await compare(database, STRIPE, truth, since)
         if report:
             await _report(database, found)

@@ -19,9 +19,9 @@ def migrate() -> None:
 
 def seed(demo: Annotated[bool, typer.Option(help="Demo accounts, products and price tables.")] = False) -> None:
     """Fill an empty deployment."""
-    told = settings()
     if not demo:
-        return
+        raise typer.BadParameter("say what to fill it with: --demo")
+    told = settings()
     password = required(told.demo_password, "HOLDFAST_DEMO_PASSWORD")
 
     async def fill() -> None:

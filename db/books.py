@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Subquery, case, cast, func, select
+from sqlalchemy import BigInteger, ColumnElement, Subquery, case, cast, func, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by, distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -81,9 +81,9 @@ async def _balances(session: AsyncSession) -> dict[tuple[Account, str], int]:
 
 
 async def records(
-    session: AsyncSession, sales: Mapping[str, int], since: datetime | None = None
+    session: AsyncSession, sales: Mapping[str, int], which: ColumnElement[bool] | None = None
 ) -> list[PaymentRecord]:
-    """What our rows say of each order's money: of all orders, or of those whose payment was begun since."""
+    """What our rows say of each order's money: of all payments, or of some."""
     operations = await _operations(session)
     under_way = Refund.status.in_([RefundStatus.APPROVED, RefundStatus.PROCESSING])
     refunding = set(await session.scalars(select(Refund.payment_id).where(under_way)))
@@ -106,7 +106,7 @@ async def records(
         .outerjoin(last, last.c.payment_id == Payment.id)
         .outerjoin(gone, gone.c.order_id == Order.id)
     )
-    rows = await session.execute(query if since is None else query.where(Payment.created >= since))
+    rows = await session.execute(query if which is None else query.where(which))
     return [
         PaymentRecord(
             operations=tuple(operations[row["id"]]),

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from db.books import check
+from db.books_roll import mismatches
 from db.session import Database
 from db.tables import (
     DiscountUse,
@@ -22,6 +24,7 @@ from db.tables import (
     Stock,
 )
 from domain.books import Finding, Invariant, ProviderTruth
+from domain.sweep import Roll
 from domain.values import Value
 
 # What nothing can be said of without a provider's own truth.
@@ -35,6 +38,10 @@ PROVIDER_ONLY = frozenset(
         Invariant.CHARGED_ONCE,
     }
 )
+
+
+# What Temporal has to be asked for.
+TEMPORAL_ONLY = frozenset({Invariant.OPEN_MEANS_RUNNING})
 
 
 class BooksUnreadable(Exception):
@@ -63,11 +70,15 @@ class Records(StrEnum):
 
 
 class Audit(Value):
-    """What a look found. `records` are counted after the check, in a snapshot of their own."""
+    """What a look found, and whether a provider and Temporal were asked.
+
+    `records` are counted after the check, in a snapshot of their own.
+    """
 
     findings: tuple[Finding, ...]
     records: dict[Records, int]
     provider: bool
+    workflows: bool
 
     @property
     def right(self) -> bool:
@@ -75,7 +86,10 @@ class Audit(Value):
 
     @property
     def checked(self) -> tuple[Invariant, ...]:
-        return tuple(each for each in Invariant if self.provider or each not in PROVIDER_ONLY)
+        left_out = (frozenset() if self.provider else PROVIDER_ONLY) | (
+            frozenset() if self.workflows else TEMPORAL_ONLY
+        )
+        return tuple(each for each in Invariant if each not in left_out)
 
 
 def own_findings(url: str) -> tuple[Finding, ...]:
@@ -91,11 +105,13 @@ def own_findings(url: str) -> tuple[Finding, ...]:
     return asyncio.run(judged())
 
 
-async def audit(url: str, truths: Mapping[str, ProviderTruth]) -> Audit:
+async def audit(url: str, truths: Mapping[str, ProviderTruth], roll: Roll | None) -> Audit:
     """Check the books of the database at `url`, changing nothing.
 
     With truths (by provider) a payment at a provider whose truth is missing counts as unknown to it; without any, only
-    our own rows are judged, against each other. Raises BooksUnreadable when the database can't be read.
+    our own rows are judged, against each other. Without a roll nothing is said of workflows.
+
+    Raises BooksUnreadable when the database can't be read, WorkflowsUnavailable when the roll can't be.
     """
     try:
         database = Database(url, pool_size=1)
@@ -104,6 +120,8 @@ async def audit(url: str, truths: Mapping[str, ProviderTruth]) -> Audit:
         raise BooksUnreadable("The database", "DATABASE_URL is not the address of one") from None
     try:
         findings = await check(database, truths)
+        if roll is not None:
+            findings += tuple((await mismatches(database, roll, datetime.now(UTC))).findings())
         records = await _count(database)
     except SQLAlchemyError as failure:
         raise BooksUnreadable("The database", _reason(failure)) from failure
@@ -111,7 +129,7 @@ async def audit(url: str, truths: Mapping[str, ProviderTruth]) -> Audit:
         await database.close()
     records[Records.PROVIDER_PAYMENTS] = sum(len(truth.payments) for truth in truths.values())
     judged = tuple(each for each in findings if truths or each.invariant not in PROVIDER_ONLY)
-    return Audit(findings=judged, records=records, provider=bool(truths))
+    return Audit(findings=judged, records=records, provider=bool(truths), workflows=roll is not None)
 
 
 async def _count(database: Database) -> dict[Records, int]:

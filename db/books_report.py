@@ -38,16 +38,18 @@ LOOKED_AT = {
     Invariant.PLACED_LOGGED: Records.ORDERS,
     Invariant.EVENTS_LEGAL: Records.EVENTS,
     Invariant.EVENTS_IN_ORDER: Records.EVENTS,
+    Invariant.OPEN_MEANS_RUNNING: Records.ORDERS,
 }
 
 
 def document(audit: Audit) -> str:
-    """One JSON document: how many invariants were checked, what breaks them, whether a provider was asked."""
+    """One JSON document: how many invariants were checked, what breaks them, and who was asked."""
     return json.dumps(
         {
             "checked": len(audit.checked),
             "breaches": [each.model_dump(mode="json") for each in audit.findings],
             "provider": audit.provider,
+            "workflows": audit.workflows,
         }
     )
 
@@ -63,7 +65,15 @@ def show(audit: Audit, console: Console) -> None:
 
 
 def verdict(audit: Audit) -> str:
-    against = "against the provider's truth" if audit.provider else "in our own books; no provider was asked"
+    match audit.provider, audit.workflows:
+        case True, True:
+            against = "against the provider's truth and Temporal's"
+        case True, False:
+            against = "against the provider's truth; Temporal was not asked"
+        case False, True:
+            against = "in our own books and against Temporal's; no provider was asked"
+        case _:
+            against = "in our own books; neither a provider nor Temporal was asked"
     if audit.right:
         return f"The books are right: {len(audit.checked)} invariants hold {against}."
     broken = len({each.invariant for each in audit.findings})

@@ -10,7 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from db.cursors import FOREIGN
 from db.migrate import versions
 from db.session import Database
-from db.tables import Incident
+from db.tables import Account, Incident, ShippingRate
+from domain.accounts import AccountStatus
+from domain.orders import Role
 
 
 class DatabaseUnreadable(Exception):
@@ -35,6 +37,8 @@ class Condition(NamedTuple):
     clocks_apart: timedelta
     restored: bool
     open_incidents: int
+    shipping_rates: int
+    administrators: int
 
 
 async def condition(database: Database) -> Condition:
@@ -51,6 +55,7 @@ async def _seen(session: AsyncSession) -> Condition:
     apart = abs(datetime.now(UTC) - theirs)
     schema, (newest, *older) = await session.scalar(text("SELECT version_num FROM alembic_version")), versions()
     is_open = select(func.count()).select_from(Incident).where(Incident.closed.is_(None))
+    administrates = select(func.count()).where(Account.role == Role.ADMIN, Account.status == AccountStatus.ACTIVE)
     return Condition(
         version=int(str(await session.scalar(text("SHOW server_version_num")))) // 10_000,
         schema=schema,
@@ -60,4 +65,6 @@ async def _seen(session: AsyncSession) -> Condition:
         clocks_apart=apart,
         restored=bool(await session.scalar(select(exists().where(FOREIGN)))),
         open_incidents=await session.scalar(is_open) or 0,
+        shipping_rates=await session.scalar(select(func.count()).select_from(ShippingRate)) or 0,
+        administrators=await session.scalar(administrates) or 0,
     )

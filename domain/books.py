@@ -40,6 +40,7 @@ class Invariant(StrEnum):
     PLACED_LOGGED = "placed_logged"
     EVENTS_LEGAL = "events_legal"
     EVENTS_IN_ORDER = "events_in_order"
+    OPEN_MEANS_RUNNING = "open_means_running"
 
 
 class Finding(Value):

@@ -1,9 +1,9 @@
 """What Stripe itself knows of our payments: the truth that the books are compared with, from its consistent lists."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from stripe import Charge, PaymentIntent
+from stripe import Charge, InvalidRequestError, PaymentIntent
 
 from domain.books import ProviderPayment, ProviderTruth
 from providers.stripe.amounts import from_stripe
@@ -19,21 +19,35 @@ class StripeStatement:
         """`timeout` is (connect, read) in seconds; `api_base` replaces Stripe's address by a simulator's."""
         self._client = open_client(api_key, api_base, timeout, retries=2)
 
-    def since(self, at: datetime) -> ProviderTruth:
-        """The payments that were begun at a time or later, by the order that they name; others are not ours.
+    def since(self, at: datetime, also: Iterable[str] = ()) -> ProviderTruth:
+        """The payments that were begun or refunded at a time or later, and those with these references.
 
-        Raises ProviderUnreachable, or RequestRefusedByProvider for a key that may not read them.
+        They are told by the order that they name; others are not ours. Raises ProviderUnreachable, or
+        RequestRefusedByProvider for a key that may not read them.
         """
         payments: dict[str, ProviderPayment] = {}
         with translated():
-            listed = self._client.v1.payment_intents.list(
-                {"created": {"gte": int(at.timestamp())}, "limit": 100, "expand": ["data.latest_charge"]}
-            )
-            for intent in listed.auto_paging_iter():
+            for intent in self._intents(int(at.timestamp()), also):
                 order_id = metadata(intent).get("order_id")
                 if order_id is not None:
                     payments[order_id] = _with(payments.get(order_id), intent, self._refunded(intent))
         return ProviderTruth(payments=payments)
+
+    def _intents(self, since: int, also: Iterable[str]) -> Iterator[PaymentIntent]:
+        """Each once, with its last charge; one that the provider doesn't know is left out."""
+        service, begun = self._client.v1.payment_intents, set[str]()
+        listed = service.list({"created": {"gte": since}, "limit": 100, "expand": ["data.latest_charge"]})
+        for intent in listed.auto_paging_iter():
+            begun.add(intent.id)
+            yield intent
+        refunds = self._client.v1.refunds.list({"created": {"gte": since}, "limit": 100})
+        refunded = {str(each.payment_intent) for each in refunds.auto_paging_iter() if each.payment_intent}
+        for reference in sorted(refunded.union(also) - begun):
+            try:
+                yield service.retrieve(reference, {"expand": ["latest_charge"]})
+            except InvalidRequestError as error:
+                if error.code != "resource_missing":
+                    raise
 
     def _refunded(self, intent: PaymentIntent) -> list[int]:
         """The refunds that were not called off and did not fail, in Stripe's units.

@@ -2,13 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from temporalio.client import Client
 
 from db.books import check
+from db.books_roll import mismatches
 from db.session import Database
 from domain.books import Finding, Invariant, ProviderTruth
 from sandbox.demo.post import misdelivered
 from sandbox.demo.world import Ending, disagreement
 from sandbox.ready import Ready
+from workflows.roll import TemporalRoll
 
 _STRIPE = "stripe"
 
@@ -45,26 +50,33 @@ class Verdict:
         good = sum(each.ending is not None for each in self.played)
         scenarios = f"{good} of {len(self.played)} scenarios ended as expected"
         if self.right:
-            return (
-                f"The books are right: {scenarios}, and {len(Invariant)} invariants hold against the provider's truth."
-            )
+            against = "against the provider's truth and Temporal's"
+            return f"The books are right: {scenarios}, and {len(Invariant)} invariants hold {against}."
         return f"Something is off: {scenarios}; problems told above: {len(self.problems)}."
 
 
 async def judge(played: Sequence[Played], ready: Ready, truth: ProviderTruth) -> Verdict:
-    """Check the books of the database against the provider's truth, and once more what each scenario expects of it.
+    """Check the books of the database against the provider's truth and Temporal's, and once more what each scenario
+    expects of it.
 
     And that its buyer was told of each order by mail.
     """
     database = Database(ready.database, pool_size=2)
     try:
         findings = await check(database, {_STRIPE: truth})
+        temporal = await Client.connect(ready.temporal.address, namespace=ready.temporal.namespace)
+        unmatched = await mismatches(database, TemporalRoll(temporal), datetime.now(UTC))
     finally:
         await database.close()
     orders = [each.ending.order for each in played if each.ending is not None]
     # Orders of scenarios without an ending have mails that nobody can foretell.
     mails = await misdelivered(ready, orders) if len(orders) == len(played) else ()
-    return Verdict(played=played, moved=tuple(_moved(played, truth)), findings=findings, misdelivered=mails)
+    return Verdict(
+        played=played,
+        moved=tuple(_moved(played, truth)),
+        findings=(*findings, *unmatched.findings()),
+        misdelivered=mails,
+    )
 
 
 def _moved(played: Sequence[Played], truth: ProviderTruth) -> Iterator[str]:

@@ -63,7 +63,7 @@ async def test_every_scenario_ends_as_expected_and_the_books_are_right(directory
     assert output.count(": as expected, ") == 12, output
     assert output.splitlines()[-1] == (
         "The books are right: 12 of 12 scenarios ended as expected, "
-        f"and {len(Invariant)} invariants hold against the provider's truth."
+        f"and {len(Invariant)} invariants hold against the provider's truth and Temporal's."
     )
     assert at_work_in(directory) == []
     assert left_in(directory) == []

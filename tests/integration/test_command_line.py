@@ -14,16 +14,17 @@ from typing import Any
 import psycopg
 import pytest
 from google.protobuf.duration_pb2 import Duration
-from sqlalchemy import update
+from sqlalchemy import select, update
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, RegisterNamespaceRequest
 from temporalio.service import RPCError, RPCStatusCode
 
 from db.ids import new_id
 from db.passwords import hash_password
-from db.tables import Account
+from db.tables import Account, Payment
 from domain.orders import Role
 from sandbox.ready import Temporal
 from tests.support.arena import Arena, eventually
+from workflows import names
 
 PROGRAM = Path(sys.executable).with_name("holdfast")
 HISTORY = Path(__file__).parents[1] / "replay" / "histories" / "order_completed.json"
@@ -132,6 +133,32 @@ async def test_settings_that_do_not_go_together_are_named(shell: Shell) -> None:
         assert "HOLDFAST_SMTP_TLS is none" in told
         assert "HOLDFAST_SMTP_PASSWORD" in told
     assert "marked" not in looked.out + looked.err + verified.out + verified.err
+
+
+async def test_open_orders_are_compared_with_the_workflows_that_run(arena: Arena, shell: Shell) -> None:
+    product = await arena.product()
+    _, order = [(await arena.place(product)).json()["id"] for _ in range(2)]
+
+    sound = await shell.run("verify", "--json")
+    await arena.temporal.get_workflow_handle(names.order_workflow_id(order)).terminate("by mistake")
+
+    async def broken() -> bool:
+        return (await shell.run("verify", "--json")).status == 1
+
+    # Temporal's list is some moments behind.
+    await eventually(broken)
+    off, shown = await shell.run("verify", "--json"), await shell.run("verify")
+    away = await shell.run("verify", TEMPORAL_ADDRESS=NOBODY_LISTENS)
+
+    assert (sound.status, sound.document["breaches"], sound.document["workflows"]) == (0, [], True), sound
+    sentence = "It is open, and no workflow runs for it."
+    assert off.document["breaches"] == [
+        {"invariant": "open_means_running", "subject": order, "sentence": sentence},
+    ]
+    assert f"open_means_running {order}: {sentence}" in shown.out
+    assert shown.out.splitlines()[-1].endswith("in our own books and against Temporal's; no provider was asked.")
+    why = "Temporal does not answer; --no-workflows leaves it out"
+    assert away == Run(2, "", f"The list of workflows could not be read: {why}.\n")
 
 
 async def test_the_doctor_misses_workers_that_do_not_run(arena: Arena, shell: Shell) -> None:
@@ -249,6 +276,75 @@ async def test_after_a_restore_what_the_database_lost_is_told(arena: Arena, shel
     assert ("money_moved_outside", lost) in await arena.incidents()
     assert {subject for _, subject in await arena.incidents()} == {lost}
     assert (await arena.order(kept))["status"] == "confirmed"
+
+
+async def test_after_a_restore_what_became_of_older_payments_is_told(arena: Arena, shell: Shell) -> None:
+    """What was captured and refunded after the backup, of orders that are older than the time that is asked about."""
+    product = await arena.product()
+    left, captured = [(await arena.placed(product, capture="manual")).json()["id"] for _ in range(2)]
+    refunded = (await arena.placed(product)).json()["id"]
+    await arena.stop_workers()
+    since = datetime.now(UTC) + timedelta(seconds=1)
+    asked = ("reconcile", "--since", since.strftime("%Y-%m-%dT%H:%M:%S"), "--json")
+    agreed = await shell.run(*asked)
+    references = await _references(arena)
+    await asyncio.sleep(max(0.0, (since - datetime.now(UTC)).total_seconds()))
+    stripe = arena.stripe.client().v1
+    stripe.payment_intents.capture(references[captured])
+    stripe.refunds.create({"payment_intent": references[refunded], "amount": 100})
+
+    differs = await shell.run(*asked)
+
+    assert (agreed.status, agreed.document["differences"]) == (0, []), agreed
+    assert differs.status == 1
+    assert {each["subject"] for each in differs.document["differences"]} == {captured, refunded}
+    assert {each["invariant"] for each in differs.document["differences"]} == {"same_amounts"}
+    assert (await arena.order(left))["payment_status"] == "authorized"
+
+
+async def test_a_refund_that_the_bank_sent_back_after_the_backup_is_told(arena: Arena, shell: Shell) -> None:
+    arena.stripe.script(refund_turns_ms=10_000, faults=[{"times": 1, "do": "refund_fails_later"}])
+    order = (await arena.placed(await arena.product())).json()["id"]
+    await arena.insist(order, "cancel")
+    await arena.until(order, payment_status="refunded")
+    await arena.stop_workers()
+    assert (await arena.truth(order))["refunded"] > 0, "it failed too early to be made anew from the backup"
+    since = datetime.now(UTC) + timedelta(seconds=1)
+
+    async def sent_back() -> bool:
+        return bool((await arena.truth(order))["refunded"] == 0)
+
+    await eventually(sent_back)
+    differs = await shell.run("reconcile", "--since", since.strftime("%Y-%m-%dT%H:%M:%S"), "--json")
+
+    assert [each["subject"] for each in differs.document["differences"]] == [order]
+
+
+async def _references(arena: Arena) -> dict[str, str]:
+    async with arena.database.transaction() as session:
+        rows = await session.execute(select(Payment.order_id, Payment.reference))
+        return {row.order_id: str(row.reference) for row in rows}
+
+
+async def test_a_deployment_that_sells_nothing_yet_is_said_to_lack_what_it_needs(shell: Shell, owner_dsn: str) -> None:
+    async with await psycopg.AsyncConnection.connect(owner_dsn) as connection:
+        await connection.execute("DELETE FROM shipping_rates")
+        await connection.execute("UPDATE accounts SET status = 'blocked' WHERE role = 'admin'")
+
+    looked = await shell.run("doctor", "--json")
+
+    assert looked.status == 1
+    assert {what: states(looked)[what] for what in ("shipping rates", "administrators")} == {
+        "shipping rates": "wrong",
+        "administrators": "wrong",
+    }
+
+
+async def test_seeding_without_saying_what_is_a_mistake(shell: Shell) -> None:
+    seeded = await shell.run("seed")
+
+    assert seeded.status == 2
+    assert "--demo" in seeded.err
 
 
 async def test_an_account_is_made_with_a_password_from_standard_input(arena: Arena, shell: Shell) -> None:

@@ -2,6 +2,7 @@
 
 from tests.mutants.admitting import ADMITTING
 from tests.mutants.asking import ASKING
+from tests.mutants.changing import CHANGING
 from tests.mutants.deciding import DECIDING
 from tests.mutants.noticing import NOTICING
 from tests.mutants.recording import RECORDING
@@ -10,4 +11,4 @@ from tests.mutants.shopping import SHOPPING
 from tests.mutants.telling import TELLING
 from tests.mutants.watching import WATCHING
 
-BUGS = (*ASKING, *RECORDING, *DECIDING, *NOTICING, *WATCHING, *SELLING, *SHOPPING, *TELLING, *ADMITTING)
+BUGS = (*ASKING, *RECORDING, *DECIDING, *NOTICING, *WATCHING, *SELLING, *SHOPPING, *TELLING, *ADMITTING, *CHANGING)

@@ -18,6 +18,7 @@ from api.deps import Wiring
 from api.tokens import Tokens
 from db import stock
 from db.books import check
+from db.books_roll import mismatches
 from db.ids import new_id
 from db.session import Database
 from db.tables import Account, EventRow, Product
@@ -27,6 +28,7 @@ from domain.orders import Policy, Role
 from providers.stripe import NAME as STRIPE
 from sandbox.books_truth import stripe_truth
 from tests.support.stripe_sandbox import Sandbox
+from workflows.roll import TemporalRoll
 
 ADDRESS = {
     "name": "Ada Example",
@@ -234,9 +236,10 @@ class Arena:
         return await asyncio.to_thread(self.stripe.state, order_id)
 
     async def audit(self) -> tuple[ProviderTruth, tuple[Finding, ...]]:
-        """What the provider knows of all orders' money, and everything in the books that is off against it."""
+        """What the provider knows of all orders' money, and everything that is off against it and against Temporal."""
         truth = await stripe_truth(self.stripe.url)
-        return truth, await check(self.database, {STRIPE: truth})
+        unmatched = await mismatches(self.database, TemporalRoll(self.temporal), datetime.now(UTC))
+        return truth, (*await check(self.database, {STRIPE: truth}), *unmatched.findings())
 
     async def incidents(self) -> list[tuple[str, str]]:
         """The kinds and subjects of the open incidents."""

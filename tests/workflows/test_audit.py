@@ -2,12 +2,14 @@
 
 import uuid
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, LiteralString
 
+import psycopg
 from sqlalchemy import select, update
 from temporalio.client import ScheduleOverlapPolicy
 
 from activities.audit import AuditActivities, Audited, Look
+from db.books_roll import Mismatches, mismatches
 from db.commands import PLACE_ROUTE
 from db.ids import new_id
 from db.tables import Incident, Order, Request, Stock
@@ -70,6 +72,12 @@ async def gone(arena: Arena, order: str) -> None:
     await eventually(away)
 
 
+async def behind_every_guard(owner_dsn: str, statement: LiteralString, order: str) -> None:
+    async with await psycopg.AsyncConnection.connect(owner_dsn) as connection:
+        await connection.execute("SET session_replication_role = replica")
+        assert (await connection.execute(statement, [order])).rowcount == 1
+
+
 async def test_a_sound_system_has_no_incidents(arena: Arena) -> None:
     product = await arena.product()
     for card in ("pm_card_visa", "pm_card_chargeDeclined", "pm_card_authenticationRequired"):
@@ -122,6 +130,25 @@ async def test_a_workflow_that_outlives_its_order_is_found(arena: Arena) -> None
     seen = await AuditActivities(arena.database, TemporalRoll(arena.temporal)).roll(Look(at=datetime.now(UTC)))
 
     assert seen[IncidentKind.WORKFLOW_OF_CLOSED_ORDER] == 1
+
+
+async def test_a_workflow_of_an_order_that_a_restored_database_lost_is_named(arena: Arena, owner_dsn: str) -> None:
+    product = await arena.product()
+    kept, lost = [(await arena.place(product)).json()["id"] for _ in range(2)]
+    for order in (kept, lost):
+        await listed(arena, order)
+    roll = TemporalRoll(arena.temporal)
+    row, claim = (
+        "DELETE FROM orders WHERE request_id = (SELECT id FROM requests WHERE resource_id = %s)",
+        "DELETE FROM requests WHERE resource_id = %s",
+    )
+
+    await behind_every_guard(owner_dsn, row, lost)
+    # Between its claim and its row an order is on its way.
+    assert await mismatches(arena.database, roll, datetime.now(UTC)) == Mismatches(lost=(), ended=(), unknown=())
+
+    await behind_every_guard(owner_dsn, claim, lost)
+    assert await mismatches(arena.database, roll, datetime.now(UTC)) == Mismatches(lost=(), ended=(), unknown=(lost,))
 
 
 async def test_a_claim_that_came_to_nothing_is_found_once(arena: Arena) -> None:
