@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Query
 from pydantic import BaseModel, StringConstraints
-from sqlalchemy import ColumnElement, Select, false, or_, select
+from sqlalchemy import ColumnElement, Select, false, select, union_all
 
 from api.deps import Principal
 from db.ids import TypeIdColumn
@@ -60,7 +60,8 @@ class OrderFilter(BaseModel):
         if self.created_lte is not None:
             wanted.append(Order.created <= self.created_lte)
         if self.q is not None:
-            wanted.append(or_(*_named(self.q, caller)))
+            # Not by OR: that would look at every order there is.
+            wanted.append(Order.id.in_(union_all(*_named(self.q, caller))))
         return wanted
 
 
@@ -84,24 +85,24 @@ def _statuses_shown_as(wanted: PaymentStatus, caller: Principal) -> list[Payment
     return [each for each in PaymentStatus if told_to_seller(each) is wanted]
 
 
-def _named(text: str, caller: Principal) -> list[ColumnElement[bool]]:
-    """The ways in which people name an order; a seller knows nothing of its payment, nor of others' parcels."""
+def _named(text: str, caller: Principal) -> list[Select[str]]:
+    """The orders by each way that people name one; a seller knows nothing of its payment, nor of others' parcels."""
     parcels = select(Fulfilment.order_id).where(Fulfilment.tracking_number == text)
     if caller.role is Role.SELLER:
         parcels = parcels.where(Fulfilment.seller_id == caller.account_id)
-    ways: list[ColumnElement[bool]] = [Order.id.in_(parcels)]
+    ways = [parcels]
     number = order_number_in(text)
     if number is not None:
-        ways.append(Order.number == number)
+        ways.append(select(Order.id).where(Order.number == number))
     if _reads(Order.id.type, text):
-        ways.append(Order.id == text)
+        ways.append(select(Order.id).where(Order.id == text))
     if caller.role is not Role.SELLER:
         for letter, table in (("P", Payment), ("R", Refund)):
             number = number_in(letter, text)
             if number is not None:
-                ways.append(Order.id.in_(select(table.order_id).where(table.number == number)))
+                ways.append(select(table.order_id).where(table.number == number))
             if _reads(table.id.type, text):
-                ways.append(Order.id.in_(select(table.order_id).where(table.id == text)))
+                ways.append(select(table.order_id).where(table.id == text))
     return ways
 
 

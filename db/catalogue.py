@@ -7,12 +7,11 @@ from typing import Any
 from sqlalchemy import Update, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db import categories, event_log, stock
+from db import categories, event_log, standing, stock
 from db.ids import new_id
-from db.tables import Account, Product
-from domain.accounts import AccountStatus
+from db.tables import Product
 from domain.catalogue import Actor
-from domain.errors import ResourceNotFound, TokenInvalid
+from domain.errors import ResourceNotFound
 from domain.events import Event, EventType
 from domain.orders import Role
 
@@ -25,7 +24,7 @@ async def add(session: AsyncSession, actor: Actor, fields: Mapping[str, Any], on
 
     `fields` are columns, the category's slug, and from which level on there is little. Raises CategoryUnknown.
     """
-    await _check_standing(session, actor)
+    await standing.check(session, actor.account_id, actor.role)
     columns = await _columns(session, fields)
     low_at = columns.pop(THRESHOLD, None)
     product = Product(
@@ -50,7 +49,7 @@ async def own(session: AsyncSession, actor: Actor, product_id: str, *, lock: boo
     Raises ResourceNotFound, also for another seller's and for a deleted one.
     """
     if lock:
-        await _check_standing(session, actor)
+        await standing.check(session, actor.account_id, actor.role)
     product = await session.get(Product, product_id, with_for_update={"key_share": True} if lock else None)
     if product is None or product.archived is not None or not actor.may_change(product.seller_id):
         raise ResourceNotFound(resource="product", id=product_id)
@@ -81,15 +80,6 @@ async def archive(session: AsyncSession, actor: Actor, product: Product) -> None
     _touch(product, actor.at)
     event_log.append(session, _event(EventType.PRODUCT_DELETED, product, actor))
     await session.flush()
-
-
-async def _check_standing(session: AsyncSession, actor: Actor) -> None:
-    """An access token outlives a block. Raises TokenInvalid; who is blocked meanwhile is waited for."""
-    standing = select(Account.id).where(
-        Account.id == actor.account_id, Account.role == actor.role, Account.status == AccountStatus.ACTIVE
-    )
-    if await session.scalar(standing.with_for_update(read=True)) is None:
-        raise TokenInvalid
 
 
 def withdrawal(seller_id: str) -> Update:

@@ -6,16 +6,28 @@ None of it is the workflow's: names, addresses and notes never pass through Temp
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db import event_log, orders
-from db.tables import Account, Fulfilment, Order, OrderContact
+from db import event_log, orders, standing
+from db.tables import Account, EventRow, Fulfilment, Order, OrderContact
 from domain.accounts import AccountStatus
 from domain.addresses import Address
-from domain.errors import AddressFixed, FulfilmentRequired, OrderBusy, OrderClosed, OrderHeld, ResourceNotFound
+from domain.errors import (
+    AddressFixed,
+    CommandsExhausted,
+    FulfilmentRequired,
+    OrderBusy,
+    OrderClosed,
+    OrderHeld,
+    ResourceNotFound,
+)
 from domain.events import Event, EventType
 from domain.orders import OrderStatus, Role
+
+_CHANGES = (EventType.ORDER_NOTES_CHANGED, EventType.ORDER_ADDRESS_CHANGED, EventType.FULFILMENT_NOTED)
+# Each is an event that is kept for good, and a line of the timeline.
+_EACH_AT_MOST = 100
 
 
 class By(NamedTuple):
@@ -27,19 +39,29 @@ class By(NamedTuple):
     correlation_id: str
 
 
-async def lock(session: AsyncSession, order_id: str) -> tuple[Order, OrderContact]:
+async def lock(session: AsyncSession, order_id: str, by: By) -> tuple[Order, OrderContact]:
     """The order under lock, and what is written on it; the buyer's account is locked against its erasure.
 
-    Raises OrderBusy for an order that is not recorded yet, and OrderClosed when its buyer was erased.
+    Raises TokenInvalid for who may no more, OrderBusy for an order that is not recorded yet, OrderClosed when its buyer
+    was erased, and CommandsExhausted when somebody else than staff changed it too often.
     """
-    contact = await session.scalar(_CONTACT, {"order": order_id})
-    order = await session.get(Order, order_id, with_for_update=True, populate_existing=True)
-    if order is None:
+    await standing.check(session, by.account_id, by.role)
+    if await session.get(Order, order_id) is None:
         raise OrderBusy(step="placement")
+    contact = await session.scalar(_CONTACT, {"order": order_id})
+    order = await session.get_one(Order, order_id, with_for_update=True, populate_existing=True)
     if contact is None:
         raise OrderClosed(status=order.status)
     await session.refresh(contact)
+    if by.role is not Role.ADMIN and await _changes(session, order_id, by.account_id) >= _EACH_AT_MOST:
+        raise CommandsExhausted
     return order, contact
+
+
+async def _changes(session: AsyncSession, order_id: str, account_id: str) -> int:
+    own = EventRow.data["actor_id"].astext == account_id
+    made = select(func.count()).where(EventRow.subject == order_id, EventRow.type.in_(_CHANGES), own)
+    return await session.scalar(made) or 0
 
 
 # Built once, at import: decision 6.
@@ -106,7 +128,9 @@ async def readdress(session: AsyncSession, order: Order, contact: OrderContact, 
 
 
 def _log(session: AsyncSession, order: Order, event: EventType, by: By, part: str | None = None) -> None:
-    order.updated = max(order.updated, by.at)
+    # The order looks the same to its buyer when a seller notes something.
+    if event is not EventType.FULFILMENT_NOTED:
+        order.updated = max(order.updated, by.at)
     event_log.append(
         session,
         Event(

@@ -164,7 +164,7 @@ async def change_order(
     sent = body.model_fields_set
     async with wired.database.transaction() as session:
         await orders.visible(session, caller, order_id)
-        order, contact = await contacts.lock(session, order_id)
+        order, contact = await contacts.lock(session, order_id, by)
         if "shipping_address" in sent:
             await contacts.readdress(session, order, contact, body.shipping_address, by)
         if "notes" in sent:

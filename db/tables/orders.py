@@ -50,7 +50,7 @@ class Order(Table):
     shipping_method: Mapped[str]
     # The choice of another method stays open until here after a decline.
     payment_deadline: Mapped[Time]
-    created: Mapped[Time]
+    created: Mapped[Time] = mapped_column(index=True)
     updated: Mapped[Time]
 
 

@@ -11,7 +11,7 @@ from db import contacts
 from db.contacts import By
 from db.ids import new_id
 from domain.orders import Role
-from tests.support.arena import ADDRESS, Arena
+from tests.support.arena import ADDRESS, Arena, eventually
 from tests.support.locks import until_waiting
 from tests.support.parts import buy
 
@@ -104,6 +104,48 @@ async def test_nobody_writes_for_another(arena: Arena, who: Role, fields: dict[s
     assert await arena.order(order) == before
 
 
+@pytest.mark.parametrize(
+    ("who", "fields"), [(Role.BUYER, {"shipping_address": NEXT_DOOR}), (Role.SELLER, {"seller_notes": "Fragile."})]
+)
+async def test_an_access_token_that_outlived_a_block_changes_nothing(
+    arena: Arena, who: Role, fields: dict[str, Any]
+) -> None:
+    order = await placed(arena)
+    before = await arena.order(order)
+    await arena.headers(who)
+    blocked = {"status": "blocked", "reason": "abuse"}
+    path = f"/v1/accounts/{arena.people[who]}"
+    assert (await arena.http.patch(path, json=blocked, headers=await arena.headers(Role.ADMIN))).status_code == 200
+
+    refused = await change(arena, order, who, **fields)
+
+    assert (refused.status_code, refused.json()["code"]) == (401, "token_invalid")
+    seen = await arena.get(f"/v1/orders/{order}", Role.ADMIN)
+    assert (seen["shipping_address"], seen["seller_notes"]) == (before["shipping_address"], {})
+
+
+async def test_nobody_but_staff_changes_an_order_without_end(arena: Arena) -> None:
+    order = await placed(arena)
+    for number in range(100):
+        assert (await change(arena, order, notes=f"Ring {number} times.")).status_code == 200
+
+    refused = await change(arena, order, notes="Ring once more.")
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "commands_exhausted")
+    assert (await arena.order(order))["notes"] == "Ring 99 times."
+    for who in (Role.SELLER, Role.ADMIN):
+        assert (await change(arena, order, who, seller_notes="Ring no more.")).status_code == 200
+
+
+async def test_a_seller_s_note_is_no_news_for_the_buyer(arena: Arena) -> None:
+    order = await placed(arena)
+    before = await arena.get(f"/v1/orders/{order}")
+
+    await change(arena, order, Role.SELLER, seller_notes="Fragile.")
+
+    assert await arena.get(f"/v1/orders/{order}") == before
+
+
 @pytest.mark.parametrize("field", ["country", "region", "postal_code"])
 async def test_an_address_in_another_place_is_refused(arena: Arena, field: str) -> None:
     order = await placed(arena)
@@ -162,7 +204,7 @@ async def test_a_change_waits_for_another_and_keeps_it(arena: Arena, owner_dsn: 
     by = By(arena.people[Role.ADMIN], Role.ADMIN, datetime.now(UTC), "another call")
 
     async with arena.database.transaction() as session:
-        order, contact = await contacts.lock(session, bought.id)
+        order, contact = await contacts.lock(session, bought.id, by)
         late = asyncio.create_task(
             change(arena, bought.id, Role.ADMIN, seller_notes="the second", fulfilment_id=second)
         )
@@ -183,6 +225,9 @@ async def test_an_order_that_is_not_recorded_yet_takes_its_changes_later(arena: 
     assert (accepted.status_code, early.status_code, early.json()["code"]) == (202, 409, "order_busy")
     assert int(early.headers["Retry-After"]) >= 1
     await arena.start_workers()
+    await arena.until(accepted.json()["id"], status="confirmed")
+    later = await change(arena, accepted.json()["id"], notes="Ring twice.")
+    assert later.json()["notes"] == "Ring twice."
 
 
 async def test_a_follower_hears_of_a_changed_address(arena: Arena) -> None:
@@ -194,9 +239,11 @@ async def test_a_follower_hears_of_a_changed_address(arena: Arena) -> None:
         return await arena.http.get(f"/v1/orders/{order}?wait=30", headers=headers, timeout=60)
 
     waiting = asyncio.create_task(follow())
+    await eventually(lambda: arena.app.state.wiring.live._open.total() == 1)
     await change(arena, order, shipping_address=NEXT_DOOR)
 
-    told = await waiting
+    # After 30 s it would look without being told.
+    told = await asyncio.wait_for(waiting, 20)
     assert (told.status_code, told.json()["shipping_address"]["line1"]) == (200, "2 Quay Street")
     timeline = (await arena.get(f"/v1/orders/{order}/timeline", Role.SELLER))["data"]
     assert timeline[-1]["sentence"] == "The delivery address was changed."

@@ -13,7 +13,7 @@ ADMITTING = (
     Bug(
         "offer_outlives_block",
         "What a seller is putting up for sale while they are blocked stays for sale.",
-        "db/catalogue.py",
+        "db/standing.py",
         "standing.with_for_update(read=True)",
         "standing",
         (_STAFF + "test_a_block_waits_for_what_is_being_put_up_for_sale",),
