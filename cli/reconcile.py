@@ -53,7 +53,8 @@ async def _compared(told: Settings, since: datetime, *, report: bool) -> tuple[F
         timeout=(told.stripe_connect_timeout, told.stripe_read_timeout),
     )
     async with opened(told) as database:
-        truth = await asyncio.to_thread(statement.since, since, await unsettled(database, STRIPE, since))
+        asked = await unsettled(database, STRIPE, since)
+        truth = await asyncio.to_thread(statement.since, asked.since, asked.references)
         found = await compare(database, STRIPE, truth, since)
         if report:
             await _report(database, found)

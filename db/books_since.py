@@ -3,8 +3,9 @@
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -13,21 +14,40 @@ from db.books_audit import PROVIDER_ONLY
 from db.condition import DatabaseUnreadable
 from db.session import Database
 from db.tables import Order, Payment, Refund
-from domain.books import Finding, Invariant, ProviderTruth, payment_findings
-from domain.payments import TAKEN, PaymentStatus
+from domain.books import Finding, Invariant, PaymentRecord, ProviderTruth, payment_findings
+from domain.orders import OPEN
+from domain.payments import OPEN_STATES, TAKEN, OperationKind, PaymentStatus
+from domain.refunds import UNDER_WAY
 
+_NOT_AT_AN_END = Payment.status.not_in(TAKEN | {PaymentStatus.CANCELLED})
 # A bank may send a refund back for so long after it was paid.
 _REFUNDS_MAY_FAIL = timedelta(days=30)
 
 
-async def unsettled(database: Database, provider: str, since: datetime) -> list[str]:
-    """The provider's ids of the payments, whenever they were begun, that may have moved on since without our knowing.
+class Unsettled(NamedTuple):
+    """What a provider has to be asked about: the payments begun since a time, and those with these ids of its own."""
 
-    Raises DatabaseUnreadable.
+    since: datetime
+    references: list[str]
+
+
+async def unsettled(database: Database, provider: str, since: datetime) -> Unsettled:
+    """The payments, whenever they were begun, that may have moved on since without our knowing.
+
+    One whose answer never came has no reference: it is among those that were begun since it was asked for. Raises
+    DatabaseUnreadable.
     """
-    query = select(Payment.reference).where(Payment.provider == provider, _may_have_moved(since))
+    of_provider = Payment.provider == provider
+    moved = select(Payment.reference).where(of_provider, Payment.reference.is_not(None), _may_have_moved(since))
+    lost = (
+        select(func.min(Payment.created))
+        .join(Order, Order.id == Payment.order_id)
+        .where(of_provider, Payment.reference.is_(None), Order.status.in_(OPEN), Order.total > 0)
+    )
     async with _snapshot(database) as session:
-        return [each for each in await session.scalars(query) if each is not None]
+        begun = await session.scalar(lost)
+        references = [each for each in await session.scalars(moved) if each is not None]
+    return Unsettled(since if begun is None else min(begun, since), references)
 
 
 async def compare(database: Database, provider: str, truth: ProviderTruth, since: datetime) -> tuple[Finding, ...]:
@@ -39,7 +59,9 @@ async def compare(database: Database, provider: str, truth: ProviderTruth, since
         known = await _known(session, truth.payments.keys())
         which = or_(Payment.created >= since, _may_have_moved(since), Payment.order_id.in_(known))
         ours = [each for each in await records(session, {}, which) if each.provider == provider]
-    found = [finding for each in ours for finding in payment_findings(each, truth.payments.get(each.order_id))]
+    found = [
+        finding for each in ours for finding in payment_findings(_as_written(each), truth.payments.get(each.order_id))
+    ]
     found += [_lost(order_id, provider) for order_id in sorted(truth.payments.keys() - known)]
     return tuple(each for each in found if each.invariant in PROVIDER_ONLY)
 
@@ -57,10 +79,17 @@ async def _snapshot(database: Database) -> AsyncIterator[AsyncSession]:
 
 
 def _may_have_moved(since: datetime) -> ColumnElement[bool]:
-    """Asked for at the provider, and not at an end; or refunded so lately that the bank may have sent it back."""
-    settled = TAKEN | {PaymentStatus.CANCELLED}
-    refunded = select(Refund.payment_id).where(Refund.created >= since - _REFUNDS_MAY_FAIL)
-    return Payment.reference.is_not(None) & or_(Payment.status.not_in(settled), Payment.id.in_(refunded))
+    """Not at an end; or with a refund that has none, or was paid so lately that the bank may have sent it back."""
+    lately = or_(Refund.updated >= since - _REFUNDS_MAY_FAIL, Refund.status.in_(UNDER_WAY))
+    return or_(_NOT_AT_AN_END, Payment.id.in_(select(Refund.payment_id).where(lately)))
+
+
+def _as_written(record: PaymentRecord) -> PaymentRecord:
+    """Without what was under way when the backup was made: its end is news. Refunds under way are carried on anyway."""
+    ended = tuple(
+        each for each in record.operations if each.state not in OPEN_STATES or each.kind is OperationKind.REFUND
+    )
+    return record.model_copy(update={"operations": ended})
 
 
 async def _known(session: AsyncSession, order_ids: Collection[str]) -> set[str]:

@@ -13,11 +13,9 @@ from domain.errors import (
     AccountHasUnsettledMoney,
     HoldfastError,
 )
-from domain.orders import ORDER_MOVES, OrderStatus
+from domain.orders import OPEN
 from domain.payments import OPEN_STATES
 from domain.sweep import OWED_AT_MOST
-
-_OPEN = [status for status in OrderStatus if not ORDER_MOVES.is_terminal(status)]
 
 
 async def check_none(session: AsyncSession, account_id: str, at: datetime) -> None:
@@ -32,7 +30,7 @@ async def check_none(session: AsyncSession, account_id: str, at: datetime) -> No
 
 def _all(account_id: str, at: datetime) -> list[tuple[Select[str] | Select[int], HoldfastError]]:
     return [
-        (select(Order.id).where(Order.buyer_id == account_id, Order.status.in_(_OPEN)), AccountHasOpenOrders()),
+        (select(Order.id).where(Order.buyer_id == account_id, Order.status.in_(OPEN)), AccountHasOpenOrders()),
         (_open_sales(account_id), AccountHasOpenSales()),
         (_owned_money(account_id), AccountHasUnsettledMoney()),
         (_moving_money(account_id), AccountHasUnsettledMoney()),
@@ -45,7 +43,7 @@ def _open_sales(account_id: str) -> Select[str]:
         select(Fulfilment.id)
         .join(Order, Order.id == Fulfilment.order_id)
         .join(OrderLine, OrderLine.fulfilment_id == Fulfilment.id)
-        .where(Fulfilment.seller_id == account_id, Order.status.in_(_OPEN), ~OrderLine.own_sale)
+        .where(Fulfilment.seller_id == account_id, Order.status.in_(OPEN), ~OrderLine.own_sale)
     )
 
 

@@ -13,7 +13,7 @@ from db.tables import Fulfilment, Order, OrderContact, OrderLine, Payment
 from domain.errors import ResourceNotFound
 from domain.events import Event, EventType
 from domain.fulfilment import FulfilmentStatus
-from domain.orders import ORDER_MOVES, OrderStatus, Placement
+from domain.orders import OPEN, ORDER_MOVES, OrderStatus, Placement
 from domain.payments import PaymentStatus
 from domain.pricing import PricedLine, Quote
 
@@ -75,16 +75,13 @@ def move(
 
 async def open_ids(session: AsyncSession) -> frozenset[str]:
     """All orders that have not ended."""
-    return frozenset(await session.scalars(select(Order.id).where(Order.status.in_(_OPEN))))
+    return frozenset(await session.scalars(select(Order.id).where(Order.status.in_(OPEN))))
 
 
 async def ended_before(session: AsyncSession, ids: Collection[str], before: datetime) -> list[str]:
     """Those of the orders that ended before a time."""
-    ended = select(Order.id).where(Order.id.in_(ids), Order.status.not_in(_OPEN), Order.updated < before)
+    ended = select(Order.id).where(Order.id.in_(ids), Order.status.not_in(OPEN), Order.updated < before)
     return list(await session.scalars(ended.order_by(Order.id)))
-
-
-_OPEN = [status for status in OrderStatus if not ORDER_MOVES.is_terminal(status)]
 
 
 class NewOrder(NamedTuple):

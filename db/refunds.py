@@ -13,10 +13,7 @@ from db.ids import new_id
 from db.tables import Order, Payment, PaymentOperation, Refund
 from domain.events import Event, EventType
 from domain.payments import OperationKind
-from domain.refunds import ApprovedRefund, RefundReason, RefundStatus
-
-# The provider has not ended these.
-_OPEN = (RefundStatus.APPROVED, RefundStatus.PROCESSING)
+from domain.refunds import UNDER_WAY, ApprovedRefund, RefundReason, RefundStatus
 
 
 class RefundOf(NamedTuple):
@@ -26,7 +23,7 @@ class RefundOf(NamedTuple):
 
 async def open_of(session: AsyncSession, order_ids: Collection[str]) -> list[RefundOf]:
     """The refunds of these orders that the provider has not ended."""
-    return await _all(session, Refund.order_id.in_(order_ids), Refund.status.in_(_OPEN))
+    return await _all(session, Refund.order_id.in_(order_ids), Refund.status.in_(UNDER_WAY))
 
 
 async def paid_that_reach(
@@ -41,7 +38,7 @@ async def open_that_reach(
     session: AsyncSession, ages: Iterable[timedelta], swept: datetime, at: datetime
 ) -> list[RefundOf]:
     """Refunds that were approved one of these ages ago, and that the provider has not ended."""
-    return await _all(session, Refund.status.in_(_OPEN), _reached(Refund.created, ages, swept, at))
+    return await _all(session, Refund.status.in_(UNDER_WAY), _reached(Refund.created, ages, swept, at))
 
 
 def _reached(

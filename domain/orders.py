@@ -38,6 +38,7 @@ ORDER_MOVES = Moves(
         _F: frozenset(),
     },
 )
+OPEN = frozenset(status for status in OrderStatus if not ORDER_MOVES.is_terminal(status))
 
 
 class SettlementStatus(StrEnum):

@@ -33,6 +33,9 @@ REFUND_MOVES = Moves(
     },
 )
 
+# Asked for, and not at an end.
+UNDER_WAY = frozenset({_APPROVED, _PROCESSING})
+
 
 class RefundReason(StrEnum):
     """Why money goes back; `cancelled` is the order's own reason, the other seven are the buyer's to choose."""

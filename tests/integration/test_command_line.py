@@ -302,6 +302,36 @@ async def test_after_a_restore_what_became_of_older_payments_is_told(arena: Aren
     assert (await arena.order(left))["payment_status"] == "authorized"
 
 
+async def test_money_of_a_payment_that_was_under_way_at_the_backup_is_told(arena: Arena, shell: Shell) -> None:
+    order = (await arena.placed(await arena.product(), card="pm_card_authenticationRequired")).json()
+    await arena.stop_workers()
+    since = datetime.now(UTC) + timedelta(seconds=1)
+    asked = ("reconcile", "--since", since.strftime("%Y-%m-%dT%H:%M:%S"), "--json")
+    agreed = await shell.run(*asked)
+    intent = order["next_action"]["client_secret"].partition("_secret_")[0]
+    (await asyncio.to_thread(arena.stripe.challenge, intent, "succeed")).raise_for_status()
+
+    differs = await shell.run(*asked)
+
+    assert (agreed.status, agreed.document["differences"]) == (0, []), agreed
+    assert {each["subject"] for each in differs.document["differences"]} == {order["id"]}
+
+
+async def test_money_that_nobody_had_an_answer_about_at_the_backup_is_told(
+    arena: Arena, shell: Shell, owner_dsn: str
+) -> None:
+    order = (await arena.placed(await arena.product())).json()["id"]
+    await arena.stop_workers()
+    async with await psycopg.AsyncConnection.connect(owner_dsn) as connection:
+        await connection.execute("UPDATE payment_operations SET state = 'unknown', reference = NULL")
+        await connection.execute("UPDATE payments SET status = 'unknown', reference = NULL")
+    since = datetime.now(UTC) + timedelta(seconds=1)
+
+    differs = await shell.run("reconcile", "--since", since.strftime("%Y-%m-%dT%H:%M:%S"), "--json")
+
+    assert {each["subject"] for each in differs.document["differences"]} == {order}
+
+
 async def test_a_refund_that_the_bank_sent_back_after_the_backup_is_told(arena: Arena, shell: Shell) -> None:
     arena.stripe.script(refund_turns_ms=10_000, faults=[{"times": 1, "do": "refund_fails_later"}])
     order = (await arena.placed(await arena.product())).json()["id"]

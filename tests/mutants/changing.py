@@ -4,7 +4,8 @@ from tests.mutants.bug import Bug
 
 _CHANGES = "integration/test_order_changes.py::"
 _LISTS = "integration/test_order_lists.py::"
-_RESTORED = "integration/test_command_line.py::test_after_a_restore_what_became_of_older_payments_is_told"
+_COMMANDS = "integration/test_command_line.py::"
+_RESTORED = _COMMANDS + "test_after_a_restore_what_became_of_older_payments_is_told"
 
 CHANGING = (
     Bug(
@@ -72,6 +73,38 @@ CHANGING = (
         (_LISTS + "test_a_seller_learns_nothing_of_others_and_of_the_payment",),
     ),
     Bug(
+        "blocked_buyer_sends_it_elsewhere",
+        "Who was blocked sends a paid order to another address, by a token from before.",
+        "db/contacts.py",
+        "    await standing.check(session, by.account_id, by.role)\n",
+        "",
+        (_CHANGES + "test_an_access_token_that_outlived_a_block_changes_nothing",),
+    ),
+    Bug(
+        "changed_without_end",
+        "A buyer fills an order's log with changes.",
+        "db/contacts.py",
+        ">= _EACH_AT_MOST",
+        "> _EACH_AT_MOST",
+        (_CHANGES + "test_nobody_but_staff_changes_an_order_without_end",),
+    ),
+    Bug(
+        "under_way_is_no_news",
+        "After a restore, money that was asked for before the backup and taken after it is passed over.",
+        "db/books_since.py",
+        "payment_findings(_as_written(each), ",
+        "payment_findings(each, ",
+        (_COMMANDS + "test_money_of_a_payment_that_was_under_way_at_the_backup_is_told",),
+    ),
+    Bug(
+        "unanswered_not_listed",
+        "After a restore nobody looks for a payment whose answer was lost before the backup.",
+        "db/books_since.py",
+        "min(begun, since)",
+        "max(begun, since)",
+        (_COMMANDS + "test_money_that_nobody_had_an_answer_about_at_the_backup_is_told",),
+    ),
+    Bug(
         "older_payments_not_compared",
         "After a restore only payments are compared that were begun since.",
         "db/books_since.py",
@@ -83,8 +116,8 @@ CHANGING = (
         "refunds_since_not_listed",
         "After a restore nobody asks for the refunds of older payments.",
         "providers/stripe/statement.py",
-        "sorted(refunded.union(also) - begun)",
-        "sorted(set(also) - begun)",
+        "sorted(self._refunded_since(int(at.timestamp())).union(also)",
+        "sorted(set(also)",
         (_RESTORED,),
     ),
 )
