@@ -2,16 +2,15 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 
 from sqlalchemy import BigInteger, ColumnElement, Subquery, case, cast, func, select
-from sqlalchemy.dialects.postgresql import aggregate_order_by, distinct_on
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from db.books_log import log_findings
 from db.books_rules import CLEARING, RULES
 from db.session import Database
 from db.tables import (
-    EventRow,
     Fulfilment,
     LedgerAccount,
     LedgerEntry,
@@ -24,18 +23,16 @@ from db.tables import (
     Refund,
 )
 from domain.books import (
-    NOT_MOVES,
     Finding,
     Invariant,
     PaymentRecord,
     ProviderTruth,
-    history_findings,
     payment_findings,
 )
 from domain.fulfilment import FulfilmentStatus
 from domain.ledger import Account, EntryKind
 from domain.payments import Operation
-from domain.refunds import RefundStatus
+from domain.refunds import UNDER_WAY
 
 
 async def check(database: Database, truths: Mapping[str, ProviderTruth]) -> tuple[Finding, ...]:
@@ -49,7 +46,7 @@ async def check(database: Database, truths: Mapping[str, ProviderTruth]) -> tupl
         every = await records(session, sales)
         balances = await _balances(session)
         found = [finding for rule in RULES for finding in await rule.findings(session)]
-        found += await _histories(session)
+        found += await log_findings(session, every)
     found += _payments(every, truths)
     found += _strangers(every, sales, truths)
     found += _clearing(every, balances, truths)
@@ -85,8 +82,7 @@ async def records(
 ) -> list[PaymentRecord]:
     """What our rows say of each order's money: of all payments, or of some."""
     operations = await _operations(session)
-    under_way = Refund.status.in_([RefundStatus.APPROVED, RefundStatus.PROCESSING])
-    refunding = set(await session.scalars(select(Refund.payment_id).where(under_way)))
+    refunding = set(await session.scalars(select(Refund.payment_id).where(Refund.status.in_(UNDER_WAY))))
     last, gone = _last_attempts(), _called_off()
     query = (
         select(
@@ -152,31 +148,6 @@ async def _operations(session: AsyncSession) -> defaultdict[str, list[Operation]
     for payment_id, kind, state, amount in rows:
         operations[payment_id].append(Operation(kind=kind, state=state, amount=amount))
     return operations
-
-
-async def _histories(session: AsyncSession) -> list[Finding]:
-    events: dict[str, tuple[Sequence[str], Sequence[datetime]]] = {
-        subject: (types, times)
-        for subject, types, times in await session.execute(
-            select(
-                EventRow.subject,
-                func.array_agg(aggregate_order_by(EventRow.type, EventRow.sequence)),
-                func.array_agg(aggregate_order_by(EventRow.time, EventRow.sequence)),
-            )
-            .where(EventRow.type.startswith("order."), EventRow.type.not_in(NOT_MOVES))
-            .group_by(EventRow.subject)
-        )
-    }
-    found: list[Finding] = []
-    for order_id, status in await session.execute(select(Order.id, Order.status)):
-        types, times = events.pop(order_id, ([], []))
-        found += history_findings(order_id, status, types, times)
-    return found + [
-        Finding(
-            invariant=Invariant.PLACED_LOGGED, subject=subject, sentence="Events tell of it; there is no such order."
-        )
-        for subject in events
-    ]
 
 
 def _payments(records: Sequence[PaymentRecord], truths: Mapping[str, ProviderTruth]) -> Iterator[Finding]:

@@ -21,6 +21,7 @@ from db.tables import (
     Order,
     Payment,
     PaymentOperation,
+    Refund,
     Stock,
 )
 from domain.books import Finding, Invariant, ProviderTruth
@@ -65,6 +66,7 @@ class Records(StrEnum):
     STOCK = "products in stock"
     HOLDS = "holds"
     DISCOUNT_USES = "discount uses"
+    REFUNDS = "refunds"
     EVENTS = "order events"
     PROVIDER_PAYMENTS = "payments there"
 
@@ -143,6 +145,7 @@ async def _count(database: Database) -> dict[Records, int]:
         Records.STOCK: select(func.count(Stock.product_id)),
         Records.HOLDS: select(func.count()).select_from(Hold),
         Records.DISCOUNT_USES: select(func.count(DiscountUse.order_id)),
+        Records.REFUNDS: select(func.count(Refund.id)),
         Records.EVENTS: select(func.count(EventRow.sequence)).where(EventRow.type.startswith("order.")),
     }
     async with database.transaction() as session:

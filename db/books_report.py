@@ -38,6 +38,8 @@ LOOKED_AT = {
     Invariant.PLACED_LOGGED: Records.ORDERS,
     Invariant.EVENTS_LEGAL: Records.EVENTS,
     Invariant.EVENTS_IN_ORDER: Records.EVENTS,
+    Invariant.CAPTURES_LOGGED: Records.PAYMENTS,
+    Invariant.REFUNDS_LOGGED: Records.REFUNDS,
     Invariant.OPEN_MEANS_RUNNING: Records.ORDERS,
 }
 

@@ -40,6 +40,8 @@ class Invariant(StrEnum):
     PLACED_LOGGED = "placed_logged"
     EVENTS_LEGAL = "events_legal"
     EVENTS_IN_ORDER = "events_in_order"
+    CAPTURES_LOGGED = "captures_logged"
+    REFUNDS_LOGGED = "refunds_logged"
     OPEN_MEANS_RUNNING = "open_means_running"
 
 

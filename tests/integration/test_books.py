@@ -193,12 +193,12 @@ TAMPERING: list[tuple[set[Invariant], list[str]]] = [
     ({I.SALE_POSTED, END}, ["UPDATE ledger_entries SET source_id = %(paid_id)s WHERE kind = 'sale'"]),
     ({I.SALE_POSTED, END, HELD}, ["UPDATE ledger_entries SET source_id = 'ord_x' WHERE kind = 'sale'"]),
     (
-        {I.ONE_PAYMENT_PER_ORDER, I.SAME_AMOUNTS, I.KNOWN_TO_US},
+        {I.ONE_PAYMENT_PER_ORDER, I.SAME_AMOUNTS, I.KNOWN_TO_US, I.CAPTURES_LOGGED},
         ["UPDATE payments SET order_id = %(paid)s WHERE order_id = %(declined)s"],
     ),
     ({I.STATUS_DERIVED}, ["UPDATE payments SET status = 'refunded' WHERE order_id = %(paid)s"]),
     (
-        {I.SAME_AMOUNTS, I.OPERATION_POSTED, I.STATUS_DERIVED, HELD},
+        {I.SAME_AMOUNTS, I.OPERATION_POSTED, I.STATUS_DERIVED, HELD, I.CAPTURES_LOGGED},
         ["UPDATE payment_operations SET state = 'failed' WHERE key = %(paid_charge)s"],
     ),
     (
@@ -207,11 +207,20 @@ TAMPERING: list[tuple[set[Invariant], list[str]]] = [
     ),
     ({I.SHIPPED_MEANS_PAID, I.EVENTS_LEGAL}, ["UPDATE orders SET status = 'shipped' WHERE id = %(held)s"]),
     (
-        {I.NOTHING_LEFT_OPEN, I.SHIPPED_MEANS_PAID, I.OPERATION_POSTED, I.STATUS_DERIVED, I.SALE_POSTED, END, HELD},
+        {
+            I.NOTHING_LEFT_OPEN,
+            I.SHIPPED_MEANS_PAID,
+            I.OPERATION_POSTED,
+            I.STATUS_DERIVED,
+            I.SALE_POSTED,
+            END,
+            HELD,
+            I.CAPTURES_LOGGED,
+        },
         ["UPDATE payment_operations SET state = 'intended' WHERE key = %(completed_charge)s"],
     ),
     (
-        {I.NOTHING_LEFT_OPEN, I.OPERATION_POSTED, I.STATUS_DERIVED, HELD},
+        {I.NOTHING_LEFT_OPEN, I.OPERATION_POSTED, I.STATUS_DERIVED, HELD, I.REFUNDS_LOGGED},
         [
             "UPDATE payment_operations SET state = 'unknown' WHERE key = %(refunded_refund)s",
             "UPDATE refunds SET status = 'processing'",
@@ -243,7 +252,10 @@ TAMPERING: list[tuple[set[Invariant], list[str]]] = [
         ["UPDATE holds SET state = 'held' WHERE order_id = %(completed)s", "UPDATE stock SET held = held + 2"],
     ),
     ({I.PLACED_LOGGED}, ["DELETE FROM events WHERE subject = %(paid_id)s AND type = 'order.placed'"]),
-    ({I.PLACED_LOGGED}, ["DELETE FROM events WHERE subject = %(paid_id)s"]),
+    ({I.PLACED_LOGGED, I.CAPTURES_LOGGED}, ["DELETE FROM events WHERE subject = %(paid_id)s"]),
+    ({I.CAPTURES_LOGGED}, ["DELETE FROM events WHERE subject = %(paid_id)s AND type = 'payment.captured'"]),
+    ({I.REFUNDS_LOGGED}, ["DELETE FROM events WHERE type = 'refund.completed'"]),
+    ({I.REFUNDS_LOGGED}, ["UPDATE refunds SET status = 'failed' WHERE order_id = %(refunded)s"]),
     ({I.PLACED_LOGGED}, ["UPDATE events SET subject = 'ord_x' WHERE subject = %(declined_id)s"]),
     ({I.EVENTS_LEGAL}, ["DELETE FROM events WHERE type = 'order.shipped'"]),
     ({I.EVENTS_LEGAL}, ["DELETE FROM events WHERE type = 'order.completed'"]),

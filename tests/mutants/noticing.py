@@ -9,6 +9,22 @@ _FORGOTTEN = "workflows/test_forgotten_commands.py::"
 
 NOTICING = (
     Bug(
+        "capture_not_logged",
+        "Money that is taken when goods ship is in no event.",
+        "activities/fulfilment.py",
+        "        _log(session, step, EventType.PAYMENT_CAPTURED, taken)\n",
+        "",
+        (_CAPTURE + "test_a_declined_capture_ships_nothing_and_can_be_asked_for_again",),
+    ),
+    Bug(
+        "paid_refund_logged_as_under_way",
+        "A refund that was paid is told to be under way.",
+        "activities/refunds.py",
+        "RefundStatus.COMPLETED, EventType.REFUND_COMPLETED",
+        "RefundStatus.COMPLETED, EventType.REFUND_PROCESSING",
+        (_CAPTURE + "test_a_part_that_was_captured_elsewhere_goes_back_with_its_order",),
+    ),
+    Bug(
         "another_s_sale_reported",
         "Money that another deployment took on the same account is told to staff to be refunded.",
         "db/webhooks.py",
