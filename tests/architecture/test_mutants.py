@@ -5,10 +5,13 @@ import re
 import subprocess
 import sys
 from functools import cache
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from tests.mutants.__main__ import Run, report, table
 from tests.mutants.bug import Bug
 from tests.mutants.bugs import BUGS
 from tests.mutants.settling import SETTLING
@@ -70,3 +73,14 @@ def test_every_bug_has_a_name_of_its_own() -> None:
 
     assert len(set(names)) == len(names)
     assert len(names) > 30
+
+
+def test_the_list_of_who_caught_what_names_tests_whole() -> None:
+    caught_by = "tests/integration/test_order_lists.py::test_a_filter_is_refused[/v1/orders]"
+    run = Run(status=1, failed=caught_by, why="", seconds=1.0, output="")
+    console = Console(width=300, record=True, file=StringIO())
+
+    console.print(table({BUGS[0]: run}))
+
+    assert caught_by in console.export_text()
+    assert f"`{caught_by}`" in report({BUGS[0]: run})

@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from tests.mutants.bug import Bug
 from tests.mutants.bugs import BUGS
@@ -122,8 +123,9 @@ def copied(tree: Path) -> Path:
 def table(runs: dict[Bug, Run]) -> Table:
     shown = Table("Bug", "Caught by", "Seconds", title=f"{len(runs)} deliberate bugs")
     for bug, run in runs.items():
-        caught_by = run.failed if run.caught else f"[red]nothing (pytest ended with {run.status})[/]"
-        shown.add_row(f"[bold]{bug.name}[/]\n{bug.story}", caught_by, f"{run.seconds:.1f}")
+        # The names of tests have what was given them in brackets, which is no markup.
+        caught_by = Text(run.failed or "") if run.caught else Text(f"nothing (pytest ended with {run.status})", "red")
+        shown.add_row(Text.assemble((bug.name, "bold"), "\n", bug.story), caught_by, f"{run.seconds:.1f}")
     return shown
 
 
@@ -168,9 +170,9 @@ def main() -> int:
         if not sound(copied(Path(scratch) / "sound"), bugs):
             return 1
         runs = hunt_all(Path(scratch), bugs)
-    console.print(table(runs))
     if given.report is not None:
         given.report.write_text(report(runs))
+    console.print(table(runs))
     return 0 if all(run.caught for run in runs.values()) else 1
 
 
