@@ -11,6 +11,7 @@ from db import commands, incidents
 from db.books_audit import own_findings
 from db.books_roll import having, mismatches
 from db.session import Database
+from domain.books import by_subject
 from domain.incidents import IncidentKind
 from domain.sweep import FORGOTTEN, Presence, Roll
 from domain.values import Value
@@ -43,9 +44,12 @@ class AuditActivities:
         """An incident for every subject of which the books say what can't be."""
         # Judged in a thread: this loop has orders to carry on.
         findings = await asyncio.to_thread(own_findings, self._database.url)
-        found = {each.subject: f"{each.invariant}: {each.sentence}" for each in findings}
         async with self._database.transaction() as session:
-            return {IncidentKind.INVARIANT_BROKEN: await _report(session, IncidentKind.INVARIANT_BROKEN, found, look)}
+            return {
+                IncidentKind.INVARIANT_BROKEN: await _report(
+                    session, IncidentKind.INVARIANT_BROKEN, by_subject(findings), look
+                )
+            }
 
     @activity.defn(name="audit.roll")
     async def roll(self, look: Look) -> dict[IncidentKind, int]:

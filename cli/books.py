@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from cli.answers import AsJson, answer
 from cli.settled import problem_of
 from db.books_audit import Audit, BooksUnreadable, audit
 from db.books_report import document, show
@@ -18,7 +19,7 @@ from workflows.roll import TemporalRoll
 
 
 def verify(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+    as_json: AsJson = False,
     stripe_truth: Annotated[
         str | None,
         typer.Option(
@@ -39,7 +40,7 @@ def verify(
         typer.echo(str(problem), err=True)
         raise typer.Exit(2) from None
     if as_json:
-        typer.echo(document(audited))
+        answer(document(audited))
     else:
         show(audited, Console(highlight=False))
     raise typer.Exit(0 if audited.right else 1)

@@ -1,7 +1,6 @@
 """`chain`: our contracts on a chain, who administers them, and how they stand."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ import typer
 from pydantic import SecretStr, TypeAdapter, ValidationError
 from rich.console import Console
 
+from cli.answers import AsJson, answer
 from cli.settled import leave, new_password, readable
 from domain.chain import Address
 from domain.errors import HoldfastError
@@ -39,9 +39,6 @@ def _address(given: str) -> Address:
 
 def _account(said: str) -> Any:  # noqa: ANN401 - as typer types its options
     return typer.Option(parser=_address, metavar="ADDRESS", help=said)
-
-
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 
 
 def deploy(
@@ -77,8 +74,7 @@ def deploy(
     )
     deployment, owed = _run(_deployed(wish, test_token=test_token, replace=replace))
     if as_json:
-        document = {**deployment.model_dump(mode="json"), "owed": [each._asdict() for each in owed]}
-        typer.echo(json.dumps(document))
+        answer({**deployment.model_dump(mode="json"), "owed": [each._asdict() for each in owed]})
         raise typer.Exit(1 if owed else 0)
     _list(deployment)
     _show(owed)
@@ -119,7 +115,7 @@ def info(as_json: AsJson = False) -> None:
 
     found = _run(read())
     if as_json:
-        typer.echo(found.model_dump_json())
+        answer(found.model_dump(mode="json"))
     else:
         _tell(found)
     raise typer.Exit(0 if found.right else 1)

@@ -8,21 +8,26 @@ from typing import Annotated
 import typer
 
 from activities import logs
+from cli.answers import AsJson, answer
 from cli.settled import settings
 from settings import Settings
 from workflows.connecting import connect
 from workflows.schedules import ensure_schedules, sweep_now
 
 
-def sweep() -> None:
+def sweep(as_json: AsJson = False) -> None:
     """Have a sweep start at once instead of at the next minute; a running worker does it."""
 
-    async def start() -> None:
+    async def start() -> list[str]:
         client = await connect()
         await ensure_schedules(client)
-        await sweep_now(client)
+        return await sweep_now(client)
 
-    asyncio.run(start())
+    started = asyncio.run(start())
+    if as_json:
+        answer({"started": started})
+    else:
+        typer.echo(f"Started: {', '.join(started)}.")
 
 
 def worker(ready_file: Annotated[Path | None, typer.Option(help="Touched once the workers poll.")] = None) -> None:

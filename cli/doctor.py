@@ -1,27 +1,26 @@
 """`doctor`: what a deployment is missing, and how to mend it."""
 
 import asyncio
-import json
-from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
 from cli import checks
+from cli.answers import AsJson, answer
 from cli.checks import Found, State
 
 _LOOKS = {State.RIGHT: ("ok", "green"), State.DOUBTFUL: ("look", "yellow"), State.WRONG: ("wrong", "red")}
 
 
 def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Look at settings, database, Temporal and provider; exits with 1 if something is wrong."""
     with Console(stderr=True).status("Looking"):
         found = asyncio.run(checks.everything())
     if as_json:
-        typer.echo(json.dumps([each.model_dump() for each in found]))
+        answer([each.model_dump() for each in found])
     else:
         _show(found)
     raise typer.Exit(1 if any(each.state is State.WRONG for each in found) else 0)

@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cli.answers import AsJson, answer
 from cli.database import opened
 from cli.settled import leave, settings
 from db import event_tail
@@ -22,7 +23,7 @@ _MOST = 1000
 
 def show(
     order: Annotated[str, typer.Argument(help="An order's id (ord_…) or number (O-100001).")],
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """One order with its payments and its life in words; exits with 1 if there is none."""
     told = settings()
@@ -43,8 +44,7 @@ def show(
         raise typer.Exit(1)
     view, entries = found
     if as_json:
-        document = {**view.model_dump(mode="json"), "timeline": [each.model_dump(mode="json") for each in entries]}
-        Console().print_json(data=document)
+        answer({**view.model_dump(mode="json"), "timeline": [each.model_dump(mode="json") for each in entries]})
     else:
         _show(view, entries)
 
@@ -52,7 +52,7 @@ def show(
 def list_orders(
     status: Annotated[OrderStatus | None, typer.Option(help="Only those in a status.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Orders, newest first."""
     told = settings()
@@ -63,7 +63,7 @@ def list_orders(
 
     views = asyncio.run(read())
     if as_json:
-        Console().print_json(data=[each.model_dump(mode="json") for each in views])
+        answer([each.model_dump(mode="json") for each in views])
         return
     table = Table(box=None)
     for column in ("number", "id", "created", "status", "payment", "total"):
@@ -88,6 +88,7 @@ def try_out(
     product: Annotated[str | None, typer.Option(help="What to buy; the newest in stock without it.")] = None,
     country: Annotated[str, typer.Option(help="Where to ship.")] = "US",
     keep: Annotated[bool, typer.Option(help="Leave the order open instead of cancelling it.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Place an order with the provider's test card, see it paid, cancel it, and see the money back.
 
@@ -97,13 +98,15 @@ def try_out(
         from cli import purchase  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as missing:
         leave(f"The package {missing.name} is not installed: install holdfast[sandbox].")
-    console = Console(highlight=False)
+    console = Console(highlight=False, stderr=as_json)
     try:
-        purchase.made(purchase.Wanted(api, email, password, product, country, keep=keep), console)
+        bought = purchase.made(purchase.Wanted(api, email, password, product, country, keep=keep), console)
     except purchase.NotAsItShould as problem:
         typer.echo(str(problem), err=True)
         raise typer.Exit(1) from None
     console.print("The test order went as it should.", style="green")
+    if as_json:
+        answer(bought._asdict())
 
 
 def _show(view: OrderView, entries: list[TimelineEntry]) -> None:

@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import httpx2
@@ -26,24 +26,32 @@ class Wanted:
     keep: bool
 
 
+class Bought(NamedTuple):
+    """The order that was placed, and what came of its payment."""
+
+    order_id: str
+    payment_status: str
+
+
 class NotAsItShould(Exception):
     """The API said no, or the order did not come to what it should."""
 
 
-def made(wanted: Wanted, console: Console) -> None:
+def made(wanted: Wanted, console: Console) -> Bought:
     """Buy, and unless it is kept, cancel. Raises NotAsItShould."""
     try:
         with httpx2.Client(base_url=wanted.api, timeout=_TIMEOUT_SECONDS) as http:
             purchase = _Purchase(http, console, wanted.email, wanted.password)
             order = purchase.place(wanted.product, wanted.country)
             try:
-                purchase.expect(order, "authorized")
+                status = purchase.expect(order, "authorized")
             except NotAsItShould:
                 purchase.call_off(order)
                 raise
             if not wanted.keep:
                 purchase.call_off(order)
-                purchase.expect(order, "cancelled")
+                status = purchase.expect(order, "cancelled")
+            return Bought(order, status)
     except httpx2.HTTPError as problem:
         raise NotAsItShould(f"{wanted.api} did not answer: {type(problem).__name__}") from problem
 
@@ -71,7 +79,7 @@ class _Purchase:
     def call_off(self, order: str) -> None:
         self._call("POST", f"/v1/orders/{order}/cancel", {"reason": "test order"})
 
-    def expect(self, order: str, status: str) -> None:
+    def expect(self, order: str, status: str) -> str:
         """Wait for a status of its payment."""
         give_up = time.monotonic() + _PATIENCE_SECONDS
         while (seen := self._call("GET", f"/v1/orders/{order}")["payment_status"]) != status:
@@ -79,6 +87,7 @@ class _Purchase:
                 raise NotAsItShould(f"{order}: payment_status is {seen} after a minute, and should be {status}.")
             time.sleep(0.5)
         self._console.print(f"payment_status {status}")
+        return status
 
     def _any_product(self) -> str:
         listed = self._call("GET", "/v1/products?limit=100")["data"]

@@ -1,20 +1,20 @@
 """`reconcile`: after a restore, what the provider knows of payments that the database lost."""
 
 import asyncio
-import json
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from cli.answers import AsJson, answer
 from cli.database import opened
 from cli.settled import leave, required, settings
 from db import incidents
 from db.books_since import compare, unsettled
 from db.condition import DatabaseUnreadable
 from db.session import Database
-from domain.books import Finding, Invariant
+from domain.books import Finding, Invariant, by_subject
 from domain.errors import HoldfastError
 from domain.incidents import IncidentKind
 from providers.stripe import NAME as STRIPE
@@ -27,7 +27,7 @@ _UNKNOWN_TO_US = IncidentKind.MONEY_MOVED_OUTSIDE
 def reconcile(
     since: Annotated[datetime, typer.Option(help="UTC; some minutes before what the backup still has.")],
     report: Annotated[bool, typer.Option(help="Open an incident for each order that differs.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Compare the provider's payments with ours, before the workers start; exits with 1 if any differ.
 
@@ -40,7 +40,7 @@ def reconcile(
     except (HoldfastError, DatabaseUnreadable) as problem:
         leave(str(problem))
     if as_json:
-        typer.echo(json.dumps({"since": at.isoformat(), "differences": [each.model_dump() for each in found]}))
+        answer({"since": at.isoformat(), "differences": [each.model_dump() for each in found]})
     else:
         _show(found)
     raise typer.Exit(1 if found else 0)
@@ -63,8 +63,9 @@ async def _compared(told: Settings, since: datetime, *, report: bool) -> tuple[F
 
 async def _report(database: Database, found: tuple[Finding, ...]) -> None:
     async with database.transaction() as session:
-        for each in found:
-            await incidents.report(session, _UNKNOWN_TO_US, each.subject, datetime.now(UTC), each.sentence)
+        for subject, details in by_subject(found).items():
+            if not await incidents.report(session, _UNKNOWN_TO_US, subject, datetime.now(UTC), details):
+                typer.echo(f"{subject} has an open incident already, which stays as it was.", err=True)
 
 
 def _show(found: tuple[Finding, ...]) -> None:
@@ -73,6 +74,6 @@ def _show(found: tuple[Finding, ...]) -> None:
         console.print(f"  {each.subject}: {each.sentence}", style="red", soft_wrap=True, markup=False)
     lost = sum(each.invariant is Invariant.KNOWN_TO_US for each in found)
     if found:
-        console.print(f"{len(found)} differences; {lost} payments are of orders that this database lost.")
+        console.print(f"{len(found)} differences; {lost} payments are unknown to this database.")
     else:
         console.print("The provider's payments and ours agree.", style="green")

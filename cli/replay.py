@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 from rich.console import Console
@@ -12,12 +12,20 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 from temporalio.worker import Replayer
 
+from cli.answers import AsJson, answer
 from cli.settled import leave
-from workflows.connecting import connect
+from workflows.connecting import connect, observed
 
 _RUNNING = "ExecutionStatus='Running' AND (WorkflowType='OrderWorkflow' OR WorkflowType='RefundWorkflow')"
 # How much of a failure is shown: the SDK's own text has whole stack traces in it.
 _SHOWN = 300
+
+
+class _Replayed(NamedTuple):
+    """How many, and why which of them don't fit."""
+
+    histories: int
+    misfits: Mapping[str, str]
 
 
 def replay(
@@ -26,39 +34,48 @@ def replay(
         typer.Argument(help="Workflow ids (order/ord_…) or files of histories; all running ones without it."),
     ] = None,
     most: Annotated[int, typer.Option(help="How many of the running ones.", min=1)] = 1000,
+    as_json: AsJson = False,
 ) -> None:
     """Replay histories on this code; exits with 1 if one does not fit it, with 2 if one could not be read."""
     try:
         named = {each: _recorded(Path(each)) for each in what or ()}
-        failed = asyncio.run(_replayed(named, most))
+        replayed = asyncio.run(_replayed(named, most))
     except (RPCError, RuntimeError, OSError, ValueError) as problem:
         leave(f"The histories could not be read: {problem}")
-    raise typer.Exit(1 if failed else 0)
+    if as_json:
+        answer(replayed._asdict())
+    else:
+        _show(replayed)
+    raise typer.Exit(1 if replayed.misfits else 0)
 
 
 def _recorded(file: Path) -> WorkflowHistory | None:
     return WorkflowHistory.from_json(file.stem, file.read_text(encoding="utf-8")) if file.is_file() else None
 
 
-async def _replayed(named: Mapping[str, WorkflowHistory | None], most: int) -> int:
-    console, replayer = Console(highlight=False), _replayer()
-    count = failed = 0
+async def _replayed(named: Mapping[str, WorkflowHistory | None], most: int) -> _Replayed:
+    replayer, count, misfits = _replayer(), 0, dict[str, str]()
     with Console(stderr=True).status("Replaying"):
         async for history in _named(named) if named else _running(most):
             count += 1
             result = await replayer.replay_workflow(history, raise_on_replay_failure=False)
             if result.replay_failure is not None:
-                failed += 1
-                why = str(result.replay_failure)[:_SHOWN]
-                console.print(f"  {history.workflow_id}: {why}", style="red", markup=False)
-    console.print(f"{count} histories replayed, {failed} do not fit this code.", style="red" if failed else "green")
-    return failed
+                misfits[history.workflow_id] = str(result.replay_failure)[:_SHOWN]
+    return _Replayed(count, misfits)
+
+
+def _show(replayed: _Replayed) -> None:
+    console = Console(highlight=False)
+    for workflow_id, why in replayed.misfits.items():
+        console.print(f"  {workflow_id}: {why}", style="red", markup=False)
+    said = f"{replayed.histories} histories replayed, {len(replayed.misfits)} do not fit this code."
+    console.print(said, style="red" if replayed.misfits else "green")
 
 
 def _replayer() -> Replayer:
     import worker as workers  # noqa: PLC0415 - a second, which only this verb takes
 
-    return Replayer(workflows=workers.WORKFLOWS, data_converter=pydantic_data_converter)
+    return Replayer(workflows=workers.WORKFLOWS, data_converter=pydantic_data_converter, runtime=observed())
 
 
 async def _named(named: Mapping[str, WorkflowHistory | None]) -> AsyncIterator[WorkflowHistory]:

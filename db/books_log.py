@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import BigInteger, cast, func, select
-from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy.dialects.postgresql import aggregate_order_by, distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.tables import EventRow, Order, Refund
@@ -61,16 +61,24 @@ def _captures(records: Sequence[PaymentRecord], logged: Mapping[str, int]) -> It
 
 
 async def _refunds(session: AsyncSession) -> list[Finding]:
-    """A refund is what the last event about it says."""
-    refund = EventRow.data["refund_id"].astext
-    told = select(refund, func.array_agg(aggregate_order_by(EventRow.type, EventRow.sequence))).where(
-        EventRow.type.startswith("refund.")
-    )
-    last = {refund_id: types[-1] for refund_id, types in await session.execute(told.group_by(refund))}
+    """A refund is what the last event about it says, and of that amount."""
+    about = func.coalesce(EventRow.data["refund_id"].astext, EventRow.subject)
+    amount = cast(EventRow.data["amount"].astext, BigInteger)
+    told = select(about, EventRow.type, amount).where(EventRow.type.startswith("refund."))
+    last = {
+        refund_id: (event, of)
+        for refund_id, event, of in await session.execute(
+            told.ext(distinct_on(about)).order_by(about, EventRow.sequence.desc())
+        )
+    }
     found: list[Finding] = []
-    for refund_id, status in await session.execute(select(Refund.id, Refund.status)):
-        says = last.get(refund_id, "missing")
-        if says != f"refund.{status}":
-            sentence = f"It is {status}, and its last event is {says}."
-            found.append(Finding(invariant=Invariant.REFUNDS_LOGGED, subject=refund_id, sentence=sentence))
-    return found
+    for refund_id, status, of in await session.execute(select(Refund.id, Refund.status, Refund.amount)):
+        says = last.pop(refund_id, None)
+        if says != (f"refund.{status}", of):
+            heard = "missing" if says is None else f"{says[0]} of {says[1]}"
+            found.append(_of_refund(refund_id, f"It is {status}, of {of}, and its last event is {heard}."))
+    return found + [_of_refund(each, "Events tell of it; there is no such refund.") for each in last]
+
+
+def _of_refund(refund_id: str, sentence: str) -> Finding:
+    return Finding(invariant=Invariant.REFUNDS_LOGGED, subject=refund_id, sentence=sentence)

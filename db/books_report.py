@@ -1,7 +1,7 @@
 """What people and machines are shown of an audit of the books."""
 
-import json
 from collections import Counter
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -44,16 +44,14 @@ LOOKED_AT = {
 }
 
 
-def document(audit: Audit) -> str:
-    """One JSON document: how many invariants were checked, what breaks them, and who was asked."""
-    return json.dumps(
-        {
-            "checked": len(audit.checked),
-            "breaches": [each.model_dump(mode="json") for each in audit.findings],
-            "provider": audit.provider,
-            "workflows": audit.workflows,
-        }
-    )
+def document(audit: Audit) -> dict[str, Any]:
+    """For machines: how many invariants were checked, what breaks them, and who was asked."""
+    return {
+        "checked": len(audit.checked),
+        "breaches": [each.model_dump(mode="json") for each in audit.findings],
+        "provider": audit.provider,
+        "workflows": audit.workflows,
+    }
 
 
 def show(audit: Audit, console: Console) -> None:

@@ -16,7 +16,7 @@ from db.session import Database
 from db.tables import Order, Payment, Refund
 from domain.books import Finding, Invariant, PaymentRecord, ProviderTruth, payment_findings
 from domain.orders import OPEN
-from domain.payments import OPEN_STATES, TAKEN, OperationKind, PaymentStatus
+from domain.payments import CLOCKS_APART, OPEN_STATES, TAKEN, OperationKind, PaymentStatus
 from domain.refunds import UNDER_WAY
 
 _NOT_AT_AN_END = Payment.status.not_in(TAKEN | {PaymentStatus.CANCELLED})
@@ -42,12 +42,12 @@ async def unsettled(database: Database, provider: str, since: datetime) -> Unset
     lost = (
         select(func.min(Payment.created))
         .join(Order, Order.id == Payment.order_id)
-        .where(of_provider, Payment.reference.is_(None), Order.status.in_(OPEN), Order.total > 0)
+        .where(of_provider, Payment.reference.is_(None), Order.status.in_(OPEN))
     )
     async with _snapshot(database) as session:
         begun = await session.scalar(lost)
         references = [each for each in await session.scalars(moved) if each is not None]
-    return Unsettled(since if begun is None else min(begun, since), references)
+    return Unsettled(since if begun is None else min(begun - CLOCKS_APART, since), references)
 
 
 async def compare(database: Database, provider: str, truth: ProviderTruth, since: datetime) -> tuple[Finding, ...]:
@@ -62,7 +62,10 @@ async def compare(database: Database, provider: str, truth: ProviderTruth, since
     found = [
         finding for each in ours for finding in payment_findings(_as_written(each), truth.payments.get(each.order_id))
     ]
-    found += [_lost(order_id, provider) for order_id in sorted(truth.payments.keys() - known)]
+    strange = truth.payments.keys() - {each.order_id for each in ours}
+    found += [
+        _lost(order_id, provider, "payment of it" if order_id in known else "order") for order_id in sorted(strange)
+    ]
     return tuple(each for each in found if each.invariant in PROVIDER_ONLY)
 
 
@@ -98,6 +101,6 @@ async def _known(session: AsyncSession, order_ids: Collection[str]) -> set[str]:
     return set(await session.scalars(select(Order.id).where(Order.id.in_(asked))))
 
 
-def _lost(order_id: str, provider: str) -> Finding:
-    sentence = f"{provider} has a payment for it; we have no such order."
+def _lost(order_id: str, provider: str, what: str) -> Finding:
+    sentence = f"{provider} has a payment for it; we have no such {what}."
     return Finding(invariant=Invariant.KNOWN_TO_US, subject=order_id, sentence=sentence)

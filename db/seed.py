@@ -67,30 +67,32 @@ _PRODUCTS = [
 ]
 
 
-async def seed_demo(database: Database, password: str) -> None:
-    """Create what is missing; accounts that exist keep their password."""
+async def seed_demo(database: Database, password: str) -> int:
+    """Create what is missing, and return how many products that was; accounts that exist keep their password."""
     at = datetime.now(UTC)
     async with database.transaction() as session:
         await seed_prices(session)
         accounts = {role: await _account(session, role, password, at) for role in Role}
-        if await session.scalar(select(func.count()).select_from(Product)) == 0:
-            known = await _categories(session, at)
-            for offer in _PRODUCTS:
-                product = Product(
-                    id=new_id("prd"),
-                    seller_id=accounts[offer.role],
-                    own_sale=offer.role is Role.ADMIN,
-                    name=offer.name,
-                    description=offer.description,
-                    category_id=known[offer.category],
-                    price=offer.price,
-                    currency=offer.currency,
-                    created=at,
-                    updated=at,
-                )
-                session.add(product)
-                await session.flush()
-                stock.open_stock(session, product.id, offer.on_hand, at)
+        if await session.scalar(select(func.count()).select_from(Product)):
+            return 0
+        known = await _categories(session, at)
+        for offer in _PRODUCTS:
+            product = Product(
+                id=new_id("prd"),
+                seller_id=accounts[offer.role],
+                own_sale=offer.role is Role.ADMIN,
+                name=offer.name,
+                description=offer.description,
+                category_id=known[offer.category],
+                price=offer.price,
+                currency=offer.currency,
+                created=at,
+                updated=at,
+            )
+            session.add(product)
+            await session.flush()
+            stock.open_stock(session, product.id, offer.on_hand, at)
+    return len(_PRODUCTS)
 
 
 async def _categories(session: AsyncSession, at: datetime) -> dict[str, str]:

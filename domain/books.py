@@ -1,6 +1,6 @@
 """The books check, as rules over what was read: an order's money against its provider's own truth, and its events."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
@@ -122,6 +122,14 @@ MOVEMENTS = {
     "refunded": {OperationKind.REFUND},
 }
 _SHIPPED = frozenset({OrderStatus.SHIPPED, OrderStatus.DELIVERED, OrderStatus.COMPLETED})
+
+
+def by_subject(findings: Iterable[Finding]) -> dict[str, str]:
+    """All that was found about each subject, in one text."""
+    told: dict[str, str] = {}
+    for each in findings:
+        told[each.subject] = f"{told.get(each.subject, '')} {each.invariant}: {each.sentence}".lstrip()
+    return told
 
 
 def payment_findings(record: PaymentRecord, truth: ProviderPayment | None, *, asked: bool = True) -> Iterator[Finding]:

@@ -1,6 +1,7 @@
 """Payments: their statuses, attempts and operations, and what follows from them."""
 
 from collections.abc import Collection, Iterable
+from datetime import timedelta
 from enum import StrEnum
 
 from domain.errors import OverdrawnPayment
@@ -38,6 +39,10 @@ class PaymentStatus(StrEnum):
 TAKEN = frozenset(
     {PaymentStatus.COMPLETED, PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED, PaymentStatus.DISPUTED}
 )
+
+
+# How far a provider's clock may be from ours, when its list of what was made since a time is asked for.
+CLOCKS_APART = timedelta(minutes=1)
 
 
 class OperationKind(StrEnum):

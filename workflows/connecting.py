@@ -23,9 +23,19 @@ async def connect(
     metrics_address: str | None = None,
     **how: Any,  # noqa: ANN401 - as the SDK takes it
 ) -> Client:
-    """A client by Temporal's own configuration (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TLS, profiles).
+    """A client by Temporal's own configuration (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TLS, profiles)."""
+    return await Client.connect(
+        **ClientConfig.load_client_connect_config(),
+        data_converter=pydantic_data_converter,
+        interceptors=interceptors,
+        runtime=observed(metrics_address),
+        **how,
+    )
 
-    What the SDK's core logs goes where Python's logs go; its metrics can be read at `metrics_address`, if one is given.
+
+def observed(metrics_address: str | None = None) -> Runtime:
+    """What the SDK's core logs goes where Python's logs go, and not to standard output; its metrics can be read at
+    `metrics_address`, if one is given.
     """
     forwarded = LoggingConfig(
         TelemetryFilter(core_level="WARN", other_level="ERROR"),
@@ -34,10 +44,4 @@ async def connect(
     metrics = metrics_address and PrometheusConfig(
         metrics_address, counters_total_suffix=True, unit_suffix=True, durations_as_seconds=True
     )
-    return await Client.connect(
-        **ClientConfig.load_client_connect_config(),
-        data_converter=pydantic_data_converter,
-        interceptors=interceptors,
-        runtime=Runtime(telemetry=TelemetryConfig(logging=forwarded, metrics=metrics or None)),
-        **how,
-    )
+    return Runtime(telemetry=TelemetryConfig(logging=forwarded, metrics=metrics or None))

@@ -58,7 +58,9 @@ async def mail_now(client: Client) -> None:
     await client.get_schedule_handle(_MAILS.id).trigger(overlap=ScheduleOverlapPolicy.SKIP)
 
 
-async def sweep_now(client: Client) -> None:
-    """Start a sweep and an audit at once, as their schedules would."""
-    for plan in (_SWEEP, _AUDIT):
+async def sweep_now(client: Client) -> list[str]:
+    """Start a sweep and an audit at once, as their schedules would, and return what was triggered."""
+    plans = (_SWEEP, _AUDIT)
+    for plan in plans:
         await client.get_schedule_handle(plan.id).trigger(overlap=ScheduleOverlapPolicy.SKIP)
+    return [plan.id for plan in plans]

@@ -20,7 +20,7 @@ from domain.gateway import (
     RefundRequest,
     Voided,
 )
-from domain.payments import CaptureMode
+from domain.payments import CLOCKS_APART, CaptureMode
 from providers.stripe.amounts import to_stripe
 from providers.stripe.answers import declined, declined_try, metadata, outcome, refund_outcome
 from providers.stripe.client import TIMEOUT, open_client
@@ -188,7 +188,7 @@ class StripeGateway:
             if request.reference:
                 intent = self._retrieve(request.reference)
                 return None if intent.status in _UNTRIED and not over else intent
-            since = int(request.since.timestamp()) - 60
+            since = int((request.since - CLOCKS_APART).timestamp())
             listed = self._client.v1.payment_intents.list(
                 {"created": {"gte": since}, "limit": 100, "expand": ["data.latest_charge"]}
             )

@@ -256,6 +256,8 @@ TAMPERING: list[tuple[set[Invariant], list[str]]] = [
     ({I.CAPTURES_LOGGED}, ["DELETE FROM events WHERE subject = %(paid_id)s AND type = 'payment.captured'"]),
     ({I.REFUNDS_LOGGED}, ["DELETE FROM events WHERE type = 'refund.completed'"]),
     ({I.REFUNDS_LOGGED}, ["UPDATE refunds SET status = 'failed' WHERE order_id = %(refunded)s"]),
+    ({I.REFUNDS_LOGGED}, ["UPDATE refunds SET amount = amount - 1 WHERE order_id = %(refunded)s"]),
+    ({I.REFUNDS_LOGGED}, ["DELETE FROM refunds WHERE order_id = %(refunded)s"]),
     ({I.PLACED_LOGGED}, ["UPDATE events SET subject = 'ord_x' WHERE subject = %(declined_id)s"]),
     ({I.EVENTS_LEGAL}, ["DELETE FROM events WHERE type = 'order.shipped'"]),
     ({I.EVENTS_LEGAL}, ["DELETE FROM events WHERE type = 'order.completed'"]),

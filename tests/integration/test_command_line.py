@@ -1,82 +1,30 @@
 """The command line as an operator uses it: in a process of its own, beside a system that runs."""
 
-import asyncio
-import json
-import os
-import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from subprocess import PIPE
-from typing import Any
 
 import psycopg
 import pytest
 from google.protobuf.duration_pb2 import Duration
-from sqlalchemy import select, update
+from sqlalchemy import update
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, RegisterNamespaceRequest
 from temporalio.service import RPCError, RPCStatusCode
 
-from db.ids import new_id
 from db.passwords import hash_password
-from db.tables import Account, Payment
+from db.tables import Account
 from domain.orders import Role
 from sandbox.ready import Temporal
 from tests.support.arena import Arena, eventually
+from tests.support.shell import Run, Shell, shell_beside
 from workflows import names
 
-PROGRAM = Path(sys.executable).with_name("holdfast")
 HISTORY = Path(__file__).parents[1] / "replay" / "histories" / "order_completed.json"
 PASSWORD = "correct horse battery staple"
 NOBODY_LISTENS = "127.0.0.1:1"
 
 
-@dataclass(frozen=True)
-class Run:
-    status: int | None
-    out: str
-    err: str
-
-    @property
-    def document(self) -> Any:
-        return json.loads(self.out)
-
-
-@dataclass(frozen=True)
-class Shell:
-    """An operator's shell, where a deployment's settings are in the environment."""
-
-    settings: Mapping[str, str]
-
-    async def run(self, *arguments: str, given: str = "", **more: str) -> Run:
-        inherited = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("HOLDFAST_", "TEMPORAL_", "DATABASE_URL"))
-        }
-        process = await asyncio.create_subprocess_exec(
-            PROGRAM, *arguments, stdin=PIPE, stdout=PIPE, stderr=PIPE, env={**inherited, **self.settings, **more}
-        )
-        out, err = await process.communicate(given.encode())
-        return Run(process.returncode, out.decode(), err.decode())
-
-
 @pytest.fixture
 def shell(arena: Arena, temporal: Temporal) -> Shell:
-    return Shell(
-        {
-            "COLUMNS": "200",
-            "DATABASE_URL": arena.database.url,
-            "TEMPORAL_ADDRESS": temporal.address,
-            "TEMPORAL_NAMESPACE": temporal.namespace,
-            "TEMPORAL_CONFIG_FILE": os.devnull,
-            "HOLDFAST_JWT_SECRET": "a secret of the tests that is long enough",
-            "HOLDFAST_STRIPE_API_KEY": "sk_test_arena",
-            "HOLDFAST_STRIPE_API_BASE": arena.stripe.url,
-            "HOLDFAST_STRIPE_WEBHOOK_SECRETS": '["whsec_test"]',
-        }
-    )
+    return shell_beside(arena, temporal)
 
 
 def states(run: Run) -> dict[str, str]:
@@ -84,7 +32,9 @@ def states(run: Run) -> dict[str, str]:
 
 
 async def test_the_doctor_finds_everything_in_order_where_it_is(shell: Shell) -> None:
-    assert (await shell.run("sweep")).status == 0
+    swept, again = await shell.run("sweep"), await shell.run("sweep", "--json")
+    assert (swept.status, swept.out) == (0, "Started: sweep/orders, audit.\n")
+    assert again.document == {"started": ["sweep/orders", "audit"]}
 
     looked = await shell.run("doctor", "--json")
 
@@ -226,12 +176,17 @@ async def test_a_test_order_is_paid_and_given_back(arena: Arena, shell: Shell) -
     asked = ("order", "test", "--api", str(arena.http.base_url), "--email", f"{buyer}@example.com")
 
     bought = await shell.run(*asked, HOLDFAST_TEST_PASSWORD=PASSWORD)
+    again = await shell.run(*asked, "--keep", "--json", HOLDFAST_TEST_PASSWORD=PASSWORD)
     refused = await shell.run(*asked, HOLDFAST_TEST_PASSWORD="not the password at all")
 
     assert bought.status == 0, bought
     assert "The test order went as it should." in bought.out
     orders = (await arena.get("/v1/orders"))["data"]
-    assert [(each["status"], each["payment_status"]) for each in orders] == [("cancelled", "cancelled")]
+    assert [(each["status"], each["payment_status"]) for each in orders] == [
+        ("confirmed", "authorized"),
+        ("cancelled", "cancelled"),
+    ]
+    assert again.document == {"order_id": orders[0]["id"], "payment_status": "authorized"}
     assert refused.status == 1
     assert "credentials_wrong" in refused.err
 
@@ -244,116 +199,14 @@ async def test_histories_are_replayed_on_this_code(arena: Arena, shell: Shell, t
     running = await shell.run("replay")
     named = await shell.run("replay", str(HISTORY), f"order/{order}")
     other = await shell.run("replay", str(changed))
+    told = await shell.run("replay", str(HISTORY), str(changed), "--json")
 
     assert (running.status, named.status) == (0, 0), (running, named)
     assert "1 histories replayed, 0 do not fit this code." in running.out
     assert "2 histories replayed" in named.out
     assert other.status == 1
     assert "1 do not fit this code." in other.out
-
-
-async def test_after_a_restore_what_the_database_lost_is_told(arena: Arena, shell: Shell) -> None:
-    kept = (await arena.place(await arena.product())).json()["id"]
-    lost = new_id("ord")
-    since = (datetime.now(UTC) - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%S")
-    agreed = await shell.run("reconcile", "--since", since)
-    arena.stripe.client().v1.payment_intents.create(
-        {
-            "amount": 500,
-            "currency": "usd",
-            "payment_method": "pm_card_visa",
-            "confirm": True,
-            "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
-            "metadata": {"order_id": lost},
-        }
-    )
-
-    differs = await shell.run("reconcile", "--since", since, "--json", "--report")
-
-    assert (agreed.status, agreed.err) == (0, ""), agreed
-    assert differs.status == 1
-    assert [(each["subject"], each["invariant"]) for each in differs.document["differences"]] == [(lost, "known_to_us")]
-    assert ("money_moved_outside", lost) in await arena.incidents()
-    assert {subject for _, subject in await arena.incidents()} == {lost}
-    assert (await arena.order(kept))["status"] == "confirmed"
-
-
-async def test_after_a_restore_what_became_of_older_payments_is_told(arena: Arena, shell: Shell) -> None:
-    """What was captured and refunded after the backup, of orders that are older than the time that is asked about."""
-    product = await arena.product()
-    left, captured = [(await arena.placed(product, capture="manual")).json()["id"] for _ in range(2)]
-    refunded = (await arena.placed(product)).json()["id"]
-    await arena.stop_workers()
-    since = datetime.now(UTC) + timedelta(seconds=1)
-    asked = ("reconcile", "--since", since.strftime("%Y-%m-%dT%H:%M:%S"), "--json")
-    agreed = await shell.run(*asked)
-    references = await _references(arena)
-    await asyncio.sleep(max(0.0, (since - datetime.now(UTC)).total_seconds()))
-    stripe = arena.stripe.client().v1
-    stripe.payment_intents.capture(references[captured])
-    stripe.refunds.create({"payment_intent": references[refunded], "amount": 100})
-
-    differs = await shell.run(*asked)
-
-    assert (agreed.status, agreed.document["differences"]) == (0, []), agreed
-    assert differs.status == 1
-    assert {each["subject"] for each in differs.document["differences"]} == {captured, refunded}
-    assert {each["invariant"] for each in differs.document["differences"]} == {"same_amounts"}
-    assert (await arena.order(left))["payment_status"] == "authorized"
-
-
-async def test_money_of_a_payment_that_was_under_way_at_the_backup_is_told(arena: Arena, shell: Shell) -> None:
-    order = (await arena.placed(await arena.product(), card="pm_card_authenticationRequired")).json()
-    await arena.stop_workers()
-    since = datetime.now(UTC) + timedelta(seconds=1)
-    asked = ("reconcile", "--since", since.strftime("%Y-%m-%dT%H:%M:%S"), "--json")
-    agreed = await shell.run(*asked)
-    intent = order["next_action"]["client_secret"].partition("_secret_")[0]
-    (await asyncio.to_thread(arena.stripe.challenge, intent, "succeed")).raise_for_status()
-
-    differs = await shell.run(*asked)
-
-    assert (agreed.status, agreed.document["differences"]) == (0, []), agreed
-    assert {each["subject"] for each in differs.document["differences"]} == {order["id"]}
-
-
-async def test_money_that_nobody_had_an_answer_about_at_the_backup_is_told(
-    arena: Arena, shell: Shell, owner_dsn: str
-) -> None:
-    order = (await arena.placed(await arena.product())).json()["id"]
-    await arena.stop_workers()
-    async with await psycopg.AsyncConnection.connect(owner_dsn) as connection:
-        await connection.execute("UPDATE payment_operations SET state = 'unknown', reference = NULL")
-        await connection.execute("UPDATE payments SET status = 'unknown', reference = NULL")
-    since = datetime.now(UTC) + timedelta(seconds=1)
-
-    differs = await shell.run("reconcile", "--since", since.strftime("%Y-%m-%dT%H:%M:%S"), "--json")
-
-    assert {each["subject"] for each in differs.document["differences"]} == {order}
-
-
-async def test_a_refund_that_the_bank_sent_back_after_the_backup_is_told(arena: Arena, shell: Shell) -> None:
-    arena.stripe.script(refund_turns_ms=10_000, faults=[{"times": 1, "do": "refund_fails_later"}])
-    order = (await arena.placed(await arena.product())).json()["id"]
-    await arena.insist(order, "cancel")
-    await arena.until(order, payment_status="refunded")
-    await arena.stop_workers()
-    assert (await arena.truth(order))["refunded"] > 0, "it failed too early to be made anew from the backup"
-    since = datetime.now(UTC) + timedelta(seconds=1)
-
-    async def sent_back() -> bool:
-        return bool((await arena.truth(order))["refunded"] == 0)
-
-    await eventually(sent_back)
-    differs = await shell.run("reconcile", "--since", since.strftime("%Y-%m-%dT%H:%M:%S"), "--json")
-
-    assert [each["subject"] for each in differs.document["differences"]] == [order]
-
-
-async def _references(arena: Arena) -> dict[str, str]:
-    async with arena.database.transaction() as session:
-        rows = await session.execute(select(Payment.order_id, Payment.reference))
-        return {row.order_id: str(row.reference) for row in rows}
+    assert (told.status, told.document["histories"], list(told.document["misfits"])) == (1, 2, ["changed"])
 
 
 async def test_a_deployment_that_sells_nothing_yet_is_said_to_lack_what_it_needs(shell: Shell, owner_dsn: str) -> None:
@@ -375,6 +228,21 @@ async def test_seeding_without_saying_what_is_a_mistake(shell: Shell) -> None:
 
     assert seeded.status == 2
     assert "--demo" in seeded.err
+
+
+async def test_seeding_tells_who_may_log_in_and_adds_products_once(arena: Arena, shell: Shell) -> None:
+    async def seed(*options: str) -> Run:
+        return await shell.run("seed", "--demo", *options, HOLDFAST_DEMO_PASSWORD=PASSWORD)
+
+    first, again = await seed("--json"), await seed()
+
+    assert first.document["accounts"]["buyer"] == "buyer@example.com"
+    listed = (await arena.get("/v1/products"))["data"]
+    assert len(listed) == first.document["products"] > 0
+    assert (
+        again.out
+        == "0 products were added; the accounts are buyer@example.com, seller@example.com, admin@example.com.\n"
+    )
 
 
 async def test_an_account_is_made_with_a_password_from_standard_input(arena: Arena, shell: Shell) -> None:

@@ -4,8 +4,8 @@ from tests.mutants.bug import Bug
 
 _CHANGES = "integration/test_order_changes.py::"
 _LISTS = "integration/test_order_lists.py::"
-_COMMANDS = "integration/test_command_line.py::"
-_RESTORED = _COMMANDS + "test_after_a_restore_what_became_of_older_payments_is_told"
+_RESTORES = "integration/test_reconcile.py::"
+_RESTORED = _RESTORES + "test_what_became_of_older_payments_is_told"
 
 CHANGING = (
     Bug(
@@ -94,15 +94,15 @@ CHANGING = (
         "db/books_since.py",
         "payment_findings(_as_written(each), ",
         "payment_findings(each, ",
-        (_COMMANDS + "test_money_of_a_payment_that_was_under_way_at_the_backup_is_told",),
+        (_RESTORES + "test_money_of_a_payment_that_was_under_way_at_the_backup_is_told",),
     ),
     Bug(
         "unanswered_not_listed",
         "After a restore nobody looks for a payment whose answer was lost before the backup.",
         "db/books_since.py",
-        "min(begun, since)",
-        "max(begun, since)",
-        (_COMMANDS + "test_money_that_nobody_had_an_answer_about_at_the_backup_is_told",),
+        "min(begun - CLOCKS_APART, since)",
+        "max(begun - CLOCKS_APART, since)",
+        (_RESTORES + "test_money_that_nobody_had_an_answer_about_at_the_backup_is_told",),
     ),
     Bug(
         "older_payments_not_compared",
@@ -111,6 +111,38 @@ CHANGING = (
         "or_(Payment.created >= since, _may_have_moved(since), Payment.order_id.in_(known))",
         "or_(Payment.created >= since)",
         (_RESTORED,),
+    ),
+    Bug(
+        "clocks_always_agree",
+        "After a restore, a payment without an answer is not found when our clock is ahead of the provider's.",
+        "db/books_since.py",
+        "begun - CLOCKS_APART",
+        "begun",
+        (_RESTORES + "test_money_that_nobody_had_an_answer_about_at_the_backup_is_told",),
+    ),
+    Bug(
+        "other_provider_s_order_passed_over",
+        "After a restore, money taken for an order whose payment is another provider's is not told.",
+        "db/books_since.py",
+        "truth.payments.keys() - {each.order_id for each in ours}",
+        "truth.payments.keys() - known",
+        (_RESTORES + "test_what_the_database_lost_is_told",),
+    ),
+    Bug(
+        "one_sentence_for_each",
+        "An incident tells the last of what is wrong with an order, and not all of it.",
+        "domain/books.py",
+        "{told.get(each.subject, '')} {each.invariant}",
+        " {each.invariant}",
+        (_RESTORES + "test_money_of_a_payment_that_was_under_way_at_the_backup_is_told",),
+    ),
+    Bug(
+        "refund_of_last_month_forgotten",
+        "After a restore, whether the bank sent a refund back counts from its approval.",
+        "db/books_since.py",
+        "Refund.updated >= since - ",
+        "Refund.created >= since - ",
+        (_RESTORES + "test_a_refund_is_asked_about_while_it_is_under_way_and_for_a_month_after_its_end",),
     ),
     Bug(
         "refunds_since_not_listed",

@@ -4,6 +4,7 @@ from tests.mutants.bug import Bug
 
 _REFUNDS = "providers/test_gateway_refunds.py::"
 _SWEEP = "workflows/test_sweep.py::"
+_TAMPERING = "integration/test_books.py::test_tampering_is_found_for_what_it_is"
 _CAPTURE = "workflows/test_capture.py::"
 _FORGOTTEN = "workflows/test_forgotten_commands.py::"
 
@@ -124,5 +125,21 @@ NOTICING = (
         "cut = view.for_buyer()",
         "cut = view",
         ("workflows/test_order.py::test_a_buyer_with_a_stolen_card_is_told_no_more_than_that_it_was_declined",),
+    ),
+    Bug(
+        "lost_refund_unnoticed",
+        "A refund that only the event log still tells of is missed by nobody.",
+        "db/books_log.py",
+        "for each in last]",
+        "for each in last if not each]",
+        (_TAMPERING,),
+    ),
+    Bug(
+        "refund_of_another_amount",
+        "A refund and its last event may differ in the amount.",
+        "db/books_log.py",
+        '        if says != (f"refund.{status}", of):\n',
+        '        if says is None or says[0] != f"refund.{status}":\n',
+        (_TAMPERING,),
     ),
 )

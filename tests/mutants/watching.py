@@ -108,8 +108,8 @@ WATCHING = (
         "finding_not_reported",
         "The audit looks at the books and tells nobody what is off.",
         "activities/audit.py",
-        "for each in findings}",
-        "for each in findings if not each}",
+        "by_subject(findings)",
+        "by_subject(findings[:0])",
         (_AUDIT + "test_books_that_are_off_are_reported_once_with_what_is_off",),
     ),
     Bug(
