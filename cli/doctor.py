@@ -13,9 +13,7 @@ from cli.checks import Found, State
 _LOOKS = {State.RIGHT: ("ok", "green"), State.DOUBTFUL: ("look", "yellow"), State.WRONG: ("wrong", "red")}
 
 
-def doctor(
-    as_json: AsJson = False,
-) -> None:
+def doctor(as_json: AsJson = False) -> None:
     """Look at settings, database, Temporal and provider; exits with 1 if something is wrong."""
     with Console(stderr=True).status("Looking"):
         found = asyncio.run(checks.everything())

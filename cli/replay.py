@@ -21,11 +21,9 @@ _RUNNING = "ExecutionStatus='Running' AND (WorkflowType='OrderWorkflow' OR Workf
 _SHOWN = 300
 
 
-class _Replayed(NamedTuple):
-    """How many, and why which of them don't fit."""
-
-    histories: int
-    misfits: Mapping[str, str]
+class _Misfit(NamedTuple):
+    workflow_id: str
+    why: str
 
 
 def replay(
@@ -39,37 +37,34 @@ def replay(
     """Replay histories on this code; exits with 1 if one does not fit it, with 2 if one could not be read."""
     try:
         named = {each: _recorded(Path(each)) for each in what or ()}
-        replayed = asyncio.run(_replayed(named, most))
+        # What was seen is told at once: a later history may be one that can't be read.
+        count, misfits = asyncio.run(_replayed(named, most, Console(highlight=False, stderr=as_json)))
     except (RPCError, RuntimeError, OSError, ValueError) as problem:
         leave(f"The histories could not be read: {problem}")
     if as_json:
-        answer(replayed._asdict())
-    else:
-        _show(replayed)
-    raise typer.Exit(1 if replayed.misfits else 0)
+        answer({"histories": count, "misfits": [each._asdict() for each in misfits]})
+    raise typer.Exit(1 if misfits else 0)
 
 
 def _recorded(file: Path) -> WorkflowHistory | None:
     return WorkflowHistory.from_json(file.stem, file.read_text(encoding="utf-8")) if file.is_file() else None
 
 
-async def _replayed(named: Mapping[str, WorkflowHistory | None], most: int) -> _Replayed:
-    replayer, count, misfits = _replayer(), 0, dict[str, str]()
+async def _replayed(
+    named: Mapping[str, WorkflowHistory | None], most: int, console: Console
+) -> tuple[int, list[_Misfit]]:
+    """How many were replayed, and which of them don't fit."""
+    replayer, count, misfits = _replayer(), 0, list[_Misfit]()
     with Console(stderr=True).status("Replaying"):
         async for history in _named(named) if named else _running(most):
             count += 1
             result = await replayer.replay_workflow(history, raise_on_replay_failure=False)
             if result.replay_failure is not None:
-                misfits[history.workflow_id] = str(result.replay_failure)[:_SHOWN]
-    return _Replayed(count, misfits)
-
-
-def _show(replayed: _Replayed) -> None:
-    console = Console(highlight=False)
-    for workflow_id, why in replayed.misfits.items():
-        console.print(f"  {workflow_id}: {why}", style="red", markup=False)
-    said = f"{replayed.histories} histories replayed, {len(replayed.misfits)} do not fit this code."
-    console.print(said, style="red" if replayed.misfits else "green")
+                misfits.append(_Misfit(history.workflow_id, str(result.replay_failure)[:_SHOWN]))
+                console.print(f"  {history.workflow_id}: {misfits[-1].why}", style="red", markup=False)
+    said = f"{count} histories replayed, {len(misfits)} do not fit this code."
+    console.print(said, style="red" if misfits else "green")
+    return count, misfits
 
 
 def _replayer() -> Replayer:

@@ -199,14 +199,21 @@ async def test_histories_are_replayed_on_this_code(arena: Arena, shell: Shell, t
     running = await shell.run("replay")
     named = await shell.run("replay", str(HISTORY), f"order/{order}")
     other = await shell.run("replay", str(changed))
-    told = await shell.run("replay", str(HISTORY), str(changed), "--json")
+    (tmp_path / "more").mkdir()
+    same_name = tmp_path / "more" / "changed.json"
+    same_name.write_text(changed.read_text())
+    told = await shell.run("replay", str(HISTORY), str(changed), str(same_name), "--json")
 
     assert (running.status, named.status) == (0, 0), (running, named)
     assert "1 histories replayed, 0 do not fit this code." in running.out
     assert "2 histories replayed" in named.out
     assert other.status == 1
     assert "1 do not fit this code." in other.out
-    assert (told.status, told.document["histories"], list(told.document["misfits"])) == (1, 2, ["changed"])
+    assert (told.status, told.document["histories"], [each["workflow_id"] for each in told.document["misfits"]]) == (
+        1,
+        3,
+        ["changed"] * 2,
+    )
 
 
 async def test_a_deployment_that_sells_nothing_yet_is_said_to_lack_what_it_needs(shell: Shell, owner_dsn: str) -> None:
@@ -231,10 +238,10 @@ async def test_seeding_without_saying_what_is_a_mistake(shell: Shell) -> None:
 
 
 async def test_seeding_tells_who_may_log_in_and_adds_products_once(arena: Arena, shell: Shell) -> None:
-    async def seed(*options: str) -> Run:
-        return await shell.run("seed", "--demo", *options, HOLDFAST_DEMO_PASSWORD=PASSWORD)
+    async def seed(*options: str, **more: str) -> Run:
+        return await shell.run("seed", "--demo", *options, HOLDFAST_DEMO_PASSWORD=PASSWORD, **more)
 
-    first, again = await seed("--json"), await seed()
+    first, again = await seed("--json", FORCE_COLOR="1"), await seed()
 
     assert first.document["accounts"]["buyer"] == "buyer@example.com"
     listed = (await arena.get("/v1/products"))["data"]
