@@ -33,7 +33,7 @@ REFUND_MOVES = Moves(
     },
 )
 
-# Asked for, and not at an end.
+# Approved, and not ended by the provider.
 UNDER_WAY = frozenset({_APPROVED, _PROCESSING})
 
 

@@ -12,7 +12,7 @@ from providers.stripe.answers import metadata
 from providers.stripe.client import TIMEOUT, open_client
 from providers.stripe.failures import translated
 
-# At a tenth of a second each, half of the calls that Stripe takes in a second: https://docs.stripe.com/rate-limits
+# At a tenth of a second each, half of what Stripe takes in a second in live mode: https://docs.stripe.com/rate-limits
 _AT_ONCE = 5
 
 

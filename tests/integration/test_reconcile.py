@@ -154,6 +154,35 @@ async def test_an_order_that_costs_nothing_is_no_payment_whose_answer_was_lost(a
     assert await unsettled(arena.database, STRIPE, since) == Unsettled(since, [])
 
 
+async def test_an_order_that_ended_unpaid_has_no_payment_whose_answer_was_lost(arena: Arena, owner_dsn: str) -> None:
+    declined = (await arena.place(await arena.product(), card="pm_card_chargeDeclined")).json()["id"]
+    await arena.insist(declined, "cancel")
+    await arena.until(declined, status="cancelled")
+    await arena.stop_workers()
+    async with await psycopg.AsyncConnection.connect(owner_dsn) as connection:
+        await connection.execute("UPDATE payments SET reference = NULL")
+    since = datetime.now(UTC)
+
+    assert await unsettled(arena.database, STRIPE, since) == Unsettled(since, [])
+
+
+async def test_a_refund_that_was_under_way_at_the_backup_is_left_to_its_workflow(
+    arena: Arena, shell: Shell, owner_dsn: str
+) -> None:
+    order = (await arena.placed(await arena.product())).json()["id"]
+    await arena.insist(order, "cancel")
+    await arena.until(order, payment_status="refunded")
+    await arena.stop_workers()
+    async with await psycopg.AsyncConnection.connect(owner_dsn) as connection:
+        await connection.execute("UPDATE payment_operations SET state = 'unknown' WHERE kind = 'refund'")
+        await connection.execute("UPDATE refunds SET status = 'processing'")
+    since = datetime.now(UTC) + timedelta(seconds=1)
+
+    agreed = await shell.run("reconcile", "--since", since.strftime("%Y-%m-%dT%H:%M:%S"), "--json")
+
+    assert (agreed.status, agreed.document["differences"]) == (0, []), agreed
+
+
 async def _free_order(arena: Arena) -> str:
     gift = {"code": "GIFT", "kind": "percentage", "percent": 100}
     assert (await arena.post("/v1/discounts", gift, Role.ADMIN)).status_code == 201

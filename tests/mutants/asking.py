@@ -106,6 +106,14 @@ ASKING = (
         (_CONTRACT + "test_a_payment_is_found_when_the_provider_has_forgotten_its_key",),
     ),
     Bug(
+        "lost_payment_before_our_time",
+        "A payment whose answer was lost is not found when our clock is ahead, and is asked for again.",
+        "providers/stripe/gateway.py",
+        "(request.since - CLOCKS_APART)",
+        "request.since",
+        (_CONTRACT + "test_a_payment_is_found_when_our_clock_is_ahead_of_the_provider_s",),
+    ),
+    Bug(
         "failure_as_old_as_the_payment",
         "A later attempt that just failed counts as settled, for its payment is old.",
         _GATEWAY,

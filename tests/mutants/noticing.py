@@ -127,6 +127,14 @@ NOTICING = (
         ("workflows/test_order.py::test_a_buyer_with_a_stolen_card_is_told_no_more_than_that_it_was_declined",),
     ),
     Bug(
+        "event_of_no_refund",
+        "An event about money back that names no refund ends the check of the books.",
+        "db/books_log.py",
+        'func.coalesce(EventRow.data["refund_id"].astext, EventRow.subject)',
+        'EventRow.data["refund_id"].astext',
+        (_TAMPERING,),
+    ),
+    Bug(
         "lost_refund_unnoticed",
         "A refund that only the event log still tells of is missed by nobody.",
         "db/books_log.py",

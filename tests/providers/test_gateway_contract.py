@@ -158,6 +158,16 @@ def test_a_payment_is_found_when_the_provider_has_forgotten_its_key(bench: Bench
     assert bench.truth() == TAKEN
 
 
+def test_a_payment_is_found_when_our_clock_is_ahead_of_the_provider_s(bench: Bench) -> None:
+    charged = bench.charged()
+    bench.sandbox.script(idempotency_ttl_ms=0)
+
+    again = bench.charged(since=datetime.now(UTC) + timedelta(seconds=30), look_first=True)
+
+    assert again == charged
+    assert bench.truth() == TAKEN
+
+
 def test_reading_what_the_provider_never_heard_of_is_refused(bench: Bench) -> None:
     with pytest.raises(RequestRefusedByProvider):
         bench.read("pi_0000000000000000000000000")
